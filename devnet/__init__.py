@@ -1,0 +1,1 @@
+"""A simulated Besu network for demonstrations, tests and benchmarks: one seed, one history."""
