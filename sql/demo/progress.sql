@@ -1,0 +1,17 @@
+-- name: select_rows :one
+-- How far the stored chain reaches and how much each table holds, counted.
+-- no parameters
+SELECT (SELECT max(number) FROM chain.blocks) AS indexed,
+       (SELECT count(*) FROM chain.blocks) AS blocks,
+       (SELECT count(*) FROM chain.transactions) AS transactions,
+       (SELECT count(*) FROM chain.logs) AS logs,
+       (SELECT count(*) FROM chain.reorgs) AS reorgs,
+       (SELECT count(*) FROM chain.orphaned_blocks) AS orphaned,
+       (SELECT count(*) FROM chain.quarantined_blocks) AS quarantined;
+
+-- name: select_reorgs :many
+-- Every replaced branch, oldest first.
+-- no parameters
+SELECT id, ancestor_number, old_head_number, new_head_number, depth, transactions_removed
+FROM chain.reorgs
+ORDER BY id;

@@ -1,0 +1,10 @@
+-- name: insert_outbox :exec
+-- Announce a committed change; the sequence was claimed in the same transaction (invariant 10).
+-- $1 sequence, $2 kind, $3 from block, $4 to block, $5 head hash, $6 payload
+INSERT INTO chain.outbox (sequence, kind, from_block, to_block, head_hash, payload)
+VALUES ($1::bigint, $2::text, $3::bigint, $4::bigint, $5::bytea, $6::text::jsonb);
+
+-- name: notify_outbox :exec
+-- Wake whoever listens; sent when the transaction commits.
+-- $1 sequence
+SELECT pg_notify('pend_outbox', $1::bigint::text);

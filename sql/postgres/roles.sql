@@ -1,0 +1,14 @@
+-- name: select_roles :many
+-- Which of these roles the cluster has.
+-- $1 names
+SELECT rolname::text AS role FROM pg_roles WHERE rolname = ANY ($1::text[]);
+
+-- name: may_create_schemas :value
+-- Whether a role may create schemas in this database.
+-- $1 role
+SELECT has_database_privilege($1::text, current_database(), 'CREATE');
+
+-- name: select_session :one
+-- Who is connected to what.
+-- no parameters
+SELECT session_user::text AS login, current_database()::text AS database;

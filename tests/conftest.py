@@ -1,0 +1,54 @@
+"""Fixtures of the whole suite; the environment of the person who runs it stays outside."""
+
+import os
+
+import pytest
+
+from tests.database import (
+    connection,
+    database,
+    database_servers,
+    embedded_database,
+    embedded_home,
+    empty_database,
+    end_servers,
+    home,
+    timescale_database,
+    timescale_home,
+)
+from tests.redis_server import redis_server, redis_url
+
+__all__ = [
+    "connection",
+    "database",
+    "database_servers",
+    "embedded_database",
+    "embedded_home",
+    "empty_database",
+    "home",
+    "redis_server",
+    "redis_url",
+    "timescale_database",
+    "timescale_home",
+]
+
+
+def pytest_configure() -> None:
+    for name in list(os.environ):
+        ours = name.startswith("PEND_") and not name.startswith("PEND_TEST_")
+        if ours or (name.startswith("PG") and name[2:].isupper()):
+            del os.environ[name]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    # From the reports, which parallel workers send: "… NOT TESTED: why and how to get it".
+    reasons = {str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", [])}
+    for reason in sorted(reason for reason in reasons if "NOT TESTED" in reason):
+        what, _, why = reason.removeprefix("Skipped: ").partition(" NOT TESTED: ")
+        terminalreporter.write_sep("!", f"NOT TESTED: {what}", red=True, bold=True)
+        terminalreporter.write_line(why)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        end_servers()

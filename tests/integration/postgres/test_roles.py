@@ -1,0 +1,148 @@
+"""Each role may do its work and nothing beside it (DESIGN.md 4)."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+
+import asyncpg
+import psycopg
+import pytest
+
+from postgres.connections import OwnConnection
+from postgres.pool import DatabaseSettings, connect
+from tests.database import CHUNK_BLOCKS
+from tests.integration.postgres.rows import WORD, insert_reorg, store_blocks
+
+As = Callable[[str], Awaitable[OwnConnection]]
+
+FORBIDDEN_TO_EXPLORER = (
+    "INSERT INTO chain.block_locations (hash, number) VALUES ('\\x00', 1)",
+    "UPDATE chain.blocks SET size = 0",
+    "DELETE FROM chain.logs",
+    "TRUNCATE chain.logs",
+    "SELECT chain.revert_above(0, 1)",
+    "SELECT chain.resize_chunks(1000)",
+    "SELECT * FROM account.people",
+    "CREATE TABLE chain.mine (x integer)",
+    "CREATE TABLE public.mine (x integer)",
+    "DELETE FROM ops.migrations",
+)
+FORBIDDEN_TO_INDEXER = (
+    "CREATE TABLE chain.mine (x integer)",
+    "ALTER TABLE chain.blocks ADD COLUMN mine integer",
+    "DROP TABLE chain.logs",
+    "TRUNCATE chain.logs",
+    "INSERT INTO ops.migrations (migration_hash, migration_id) VALUES ('x', 'y')",
+    "DELETE FROM ops.migrations",
+    "UPDATE chain.facts SET block_column = 'x'",
+    "SELECT chain.partition_facts(1000)",
+    "SELECT * FROM account.people",
+)
+FORBIDDEN_TO_WRITER = (
+    "INSERT INTO chain.block_locations (hash, number) VALUES ('\\x00', 1)",
+    "DELETE FROM chain.blocks",
+    "SELECT chain.revert_above(0, 1)",
+    "CREATE TABLE account.mine (x integer)",
+    "DELETE FROM ops.migrations",
+)
+
+
+@pytest.fixture
+async def as_role(database: str) -> AsyncIterator[As]:
+    """Connections that act as a role, on a database that holds blocks and a table of people."""
+    async with AsyncExitStack() as stack:
+
+        async def open_as(role: str) -> OwnConnection:
+            opened = await connect(DatabaseSettings(database, role=role))
+            stack.push_async_callback(opened.close)
+            return opened
+
+        owner = await open_as("pend_owner")
+        await owner.execute(
+            "CREATE TABLE account.people (name text); INSERT INTO account.people VALUES ('Ada')"
+        )
+        await owner.execute("CREATE TABLE ops.events (said text)")
+        yield open_as
+
+
+@pytest.mark.parametrize(
+    ("role", "statements"),
+    [
+        ("pend_explorer", FORBIDDEN_TO_EXPLORER),
+        ("pend_indexer", FORBIDDEN_TO_INDEXER),
+        ("pend_writer", FORBIDDEN_TO_WRITER),
+    ],
+)
+async def test_role_beyond_its_work_is_refused(as_role: As, role: str, statements: Sequence[str]) -> None:
+    connection = await as_role(role)
+
+    for statement in statements:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute(statement)
+
+
+async def test_explorer_reads_the_chain_in_chunks_made_after_the_grants(as_role: As) -> None:
+    indexer, explorer = await as_role("pend_indexer"), await as_role("pend_explorer")
+    await store_blocks(indexer, [1, CHUNK_BLOCKS + 1, 5 * CHUNK_BLOCKS])
+
+    for table in ("blocks", "transactions", "logs", "block_locations", "transaction_locations", "coverage"):
+        await explorer.fetch(f"SELECT * FROM chain.{table}")
+        await explorer.fetch(f"SELECT * FROM chain_text.{table}")
+    partitions = await explorer.fetch(
+        "SELECT c.oid::regclass::text AS name FROM pg_inherits JOIN pg_class c ON c.oid = inhrelid"
+    )
+    for partition in partitions:
+        assert await explorer.fetchval(f"SELECT count(*) FROM {partition['name']}") >= 0
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await explorer.execute(f"DELETE FROM {partition['name']}")
+
+
+async def test_indexer_writes_reverts_and_announces(as_role: As) -> None:
+    indexer = await as_role("pend_indexer")
+    await store_blocks(indexer, range(CHUNK_BLOCKS - 2, CHUNK_BLOCKS + 2))
+    reorg = await insert_reorg(indexer)
+
+    assert await indexer.fetchval("SELECT chain.revert_above($1, $2)", CHUNK_BLOCKS - 1, reorg) == 4
+    await indexer.execute(
+        "INSERT INTO chain.coverage VALUES (int8range($1, $2), $3, $3)", CHUNK_BLOCKS - 2, CHUNK_BLOCKS, WORD
+    )
+    await indexer.execute(
+        "INSERT INTO chain.outbox (sequence, kind, from_block, to_block) VALUES (1, 'blocks', 1, 2)"
+    )
+    assert await indexer.fetchval("SELECT count(*) FROM ops.migrations") >= 1
+
+
+async def test_writer_keeps_accounts_and_reads_the_chain(as_role: As) -> None:
+    writer = await as_role("pend_writer")
+
+    await writer.execute("INSERT INTO account.people VALUES ('Grace')")
+    await writer.execute("UPDATE account.people SET name = 'Grace H.' WHERE name = 'Grace'")
+    await writer.execute("DELETE FROM account.people WHERE name = 'Ada'")
+    assert await writer.fetchval("SELECT count(*) FROM account.people") == 1
+    assert await writer.fetchval("SELECT count(*) FROM chain.blocks") == 0
+
+
+@pytest.mark.parametrize("role", ["pend_indexer", "pend_writer", "pend_explorer"])
+async def test_every_service_appends_to_ops_and_cannot_rewrite_it(as_role: As, role: str) -> None:
+    connection = await as_role(role)
+
+    await connection.execute("INSERT INTO ops.events VALUES ('started')")
+    for statement in ("UPDATE ops.events SET said = ''", "DELETE FROM ops.events"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute(statement)
+
+
+def test_owner_owns_everything_and_no_role_can_log_in(database: str) -> None:
+    with psycopg.connect(database) as session:
+        owners = session.execute(
+            """
+            SELECT DISTINCT pg_get_userbyid(relowner) FROM pg_class
+            WHERE relnamespace::regnamespace::text IN ('chain', 'chain_text', 'account', 'ops')
+            """
+        ).fetchall()
+        logins = session.execute(
+            "SELECT rolname FROM pg_roles WHERE rolname LIKE 'pend\\_%' AND (rolcanlogin OR rolsuper)"
+            " AND rolname IN ('pend_owner', 'pend_indexer', 'pend_writer', 'pend_explorer')"
+        ).fetchall()
+
+    assert owners == [("pend_owner",)]
+    assert logins == []
