@@ -1,0 +1,94 @@
+"""`pend-index backfill`: a range of the past, with K processes."""
+
+import asyncio
+import signal
+import threading
+
+import click
+
+from indexer.backfill import Backfill, Filled, Segment, plan
+from indexer.commands.context import Invocation, pass_invocation
+from indexer.errors import EXIT_INTERRUPTED, BackfillIncomplete, RangeAboveHead
+from indexer.network import Network, agree_on_network
+from indexer.progress import Progress
+from indexer.settings import IndexerSettings
+from indexer.writer import Committed
+from node.client import NodeClient
+from postgres.migrations import require_current
+from postgres.pool import connect
+
+
+@click.command("backfill")
+@click.option("--from-block", type=click.IntRange(min=0), required=True, help="First block.")
+@click.option("--to-block", type=click.IntRange(min=0), help="Last block; the node's head when left out.")
+@click.option("--workers", type=int, help="Worker processes; backfill.workers when left out.")
+@click.option(
+    "--verify",
+    type=click.Choice(["light", "full"]),
+    help="Checks before storing; full also recomputes both roots, transaction hashes and senders.",
+)
+@pass_invocation
+@click.pass_context
+def backfill(
+    context: click.Context,
+    invocation: Invocation,
+    from_block: int,
+    to_block: int | None,
+    workers: int | None,
+    verify: str | None,
+) -> None:
+    """Store blocks N to M; what is stored already is skipped, so it can be stopped and run again."""
+    if to_block is not None and to_block < from_block:
+        raise click.UsageError(f"--to-block {to_block} is below --from-block {from_block}; swap them")
+    settings = invocation.settings({"backfill.workers": workers, "verify.level": verify})
+    network, work, last = asyncio.run(_prepare(settings, from_block, to_block))
+    filled = _fill(settings, network, work)
+    if filled.stopped:
+        click.echo("stopped; everything committed is complete: run the same command to go on", err=True)
+        context.exit(EXIT_INTERRUPTED)
+    if filled.poisoned:
+        raise BackfillIncomplete(filled.poisoned)
+    click.echo(f"blocks {from_block} to {last} are stored")
+
+
+async def _prepare(
+    settings: IndexerSettings, first: int, last: int | None
+) -> tuple[Network, list[Segment], int]:
+    """Agree on schema, range and network, in this order, so that a refusal has written nothing."""
+    connection = await connect(settings.database_settings("pend-index backfill"))
+    try:
+        await require_current(connection)
+        async with NodeClient(settings.node_settings()) as node:
+            head = await node.head_number()
+            wanted = head if last is None else last
+            if first > head or wanted > head:
+                raise RangeAboveHead(first, wanted, head)
+            network = await agree_on_network(connection, node)
+        return network, await plan(connection, first, wanted, settings.backfill.segment_blocks), wanted
+    finally:
+        connection.terminate()
+
+
+def _fill(settings: IndexerSettings, network: Network, work: list[Segment]) -> Filled:
+    stopping = threading.Event()
+    previous = {
+        number: signal.signal(number, lambda *_: stopping.set()) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        with Progress(sum(last - first + 1 for first, last in work)) as progress:
+
+            def on_commit(committed: Committed, _seconds: float) -> None:
+                blocks = committed.last - committed.first + 1
+                progress.add(blocks, committed.transactions, committed.logs, committed.bytes)
+
+            return Backfill(
+                settings=settings,
+                network=network,
+                work=work,
+                workers_max=settings.backfill.workers_effective(),
+                on_commit=on_commit,
+                stopping=stopping.is_set,
+            ).run()
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -1,0 +1,65 @@
+"""`pend-index verify`: are the stored rows what their hashes and roots say?"""
+
+import asyncio
+
+import click
+
+from indexer.commands.context import Invocation, pass_invocation
+from indexer.errors import EXIT_DIFFERENT
+from indexer.settings import IndexerSettings
+from indexer.verify import Difference, VerifyReport
+from indexer.verify import verify as verify_range
+from indexer.writer import queries
+from node.client import NodeClient
+from postgres.errors import translated
+from postgres.migrations import require_current
+from postgres.pool import connect
+
+
+@click.command("verify")
+@click.option("--from-block", type=click.IntRange(min=0), default=0, show_default=True, help="First block.")
+@click.option(
+    "--to-block", type=click.IntRange(min=0), help="Last block; the newest stored one when left out."
+)
+@click.option("--against-node", is_flag=True, help="Also compare every hash with the node's.")
+@pass_invocation
+@click.pass_context
+def verify(
+    context: click.Context,
+    invocation: Invocation,
+    from_block: int,
+    to_block: int | None,
+    *,
+    against_node: bool,
+) -> None:
+    """Recompute hashes, roots, blooms, links and counts from the database; print each difference."""
+    if to_block is not None and to_block < from_block:
+        raise click.UsageError(f"--to-block {to_block} is below --from-block {from_block}; swap them")
+    report = asyncio.run(_verify(invocation.settings(), from_block, to_block, against_node=against_node))
+    click.echo(report.summary())
+    if report.differences:
+        context.exit(EXIT_DIFFERENT)
+
+
+async def _verify(
+    settings: IndexerSettings, first: int, last: int | None, *, against_node: bool
+) -> VerifyReport:
+    connection = await connect(settings.database_settings("pend-index verify"))
+    try:
+        await require_current(connection)
+        if last is None:
+            with translated():
+                ranges = await queries.select_coverage.many(connection)
+            if not ranges:
+                raise click.UsageError("nothing is stored yet; run `pend-index backfill` first")
+            last = max(first, ranges[-1]["last"])
+        async with NodeClient(settings.node_settings()) as node:
+            return await verify_range(
+                connection, first, last, node=node if against_node else None, on_difference=_print
+            )
+    finally:
+        connection.terminate()
+
+
+def _print(difference: Difference) -> None:
+    click.echo(str(difference))

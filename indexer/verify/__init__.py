@@ -1,0 +1,6 @@
+"""Are the stored rows what their hashes, roots, links and counts say, and what the node says?"""
+
+from indexer.verify.findings import Difference, VerifyReport
+from indexer.verify.walk import verify
+
+__all__ = ["Difference", "VerifyReport", "verify"]

@@ -1,0 +1,243 @@
+"""JSON-RPC to any EVM node: several endpoints in order of preference, retries, deadlines.
+
+Every operation runs whole on one endpoint. What one cannot do the next is asked at once, and after the last
+all are asked again with growing, jittered waits until the deadline.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import aiohttp
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception,
+    stop_before_delay,
+    wait_random_exponential,
+)
+from yarl import URL
+
+from node import block_parts
+from node.endpoint import Endpoint
+from node.errors import (
+    AccessDenied,
+    BlockMissing,
+    NodeError,
+    NodeFatal,
+    NodeInconsistent,
+    NodeRetryable,
+    WrongChain,
+    WrongGenesis,
+)
+from node.jsonrpc import HASHES
+from node.login import TokenSource, token_source
+from node.observer import NodeObserver, SilentObserver
+from node.settings import NodeSettings
+from node.transport import open_session
+from node.wire import FetchedBlock, WireHeader
+
+__all__ = ["NodeClient", "NodeObserver", "NodeSettings", "SilentObserver"]
+
+T = TypeVar("T")
+
+# One of several endpoints may be set aside for these; with none left they are raised.
+_FAILS_OVER = (NodeRetryable, AccessDenied, WrongChain, WrongGenesis)
+
+
+class NodeClient:
+    """`async with NodeClient(settings, observer) as node:` opens and closes its connections."""
+
+    def __init__(self, settings: NodeSettings, observer: NodeObserver | None = None) -> None:
+        self.settings = settings
+        self.observer: NodeObserver = observer or SilentObserver()
+        self.endpoints: tuple[Endpoint, ...] = ()
+        self._session: aiohttp.ClientSession | None = None
+        self._ws_tokens: TokenSource | None = None
+        self._network: tuple[int, str] | None = None
+
+    async def __aenter__(self) -> Self:
+        session = self._session = open_session(self.settings)
+        self.endpoints = tuple(
+            Endpoint(url, self.settings, session, self.observer) for url in self.settings.urls
+        )
+        if self.settings.ws_url is not None:
+            self._ws_tokens = token_source(self.settings, session, URL(self.settings.ws_url))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._session is not None
+        await self._session.close()
+
+    @property
+    def endpoint(self) -> str:
+        """Host of the endpoint that the next operation is asked of first."""
+        return self._candidates()[0].host
+
+    async def verify_network(self, chain_id: int, genesis_hash: str) -> None:
+        """Require this network of every endpoint, now and whenever one comes back (invariant 9).
+
+        Raises WrongChain or WrongGenesis if any endpoint is foreign; one that cannot be reached now is
+        checked before it is used, as long as another one can.
+        """
+        self._network = (chain_id, genesis_hash)
+        await self._retrying("verify_network", self._verify_all)
+
+    async def chain_id(self) -> int:
+        return await self._run("eth_chainId", Endpoint.fetch_chain_id)
+
+    async def genesis_hash(self) -> str:
+        return await self._run("eth_getBlockByNumber", Endpoint.fetch_genesis_hash)
+
+    async def head_number(self) -> int:
+        return await self._run("eth_blockNumber", Endpoint.fetch_head_number)
+
+    async def fetch_header(self, block: int | str) -> WireHeader | None:
+        """The checked header of a number or a tag such as "latest"; None where there is none."""
+        return await self._run("eth_getBlockByNumber", lambda on: block_parts.fetch_header(on, block))
+
+    async def fetch_header_by_hash(self, block_hash: str) -> WireHeader | None:
+        return await self._run("eth_getBlockByHash", lambda on: block_parts.fetch_header(on, block_hash))
+
+    async def fetch_blocks(self, numbers: Sequence[int], *, full: bool) -> list[FetchedBlock]:
+        """Checked blocks with receipts, in the order of `numbers`, all from one endpoint (invariant 5).
+
+        Says nothing about links between blocks. Raises what is left when the deadline has passed:
+        BlockMissing where a number is null, NodeInconsistent where parts keep disagreeing.
+        """
+        if not numbers:
+            return []
+        return await self._run(
+            "eth_getBlockByNumber", lambda on: block_parts.fetch_numbered(on, numbers, full=full)
+        )
+
+    async def fetch_block_by_number(self, number: int, *, full: bool) -> FetchedBlock | None:
+        """The checked block, None where the node has none of this number."""
+        try:
+            (fetched,) = await self.fetch_blocks([number], full=full)
+        except BlockMissing:
+            return None
+        return fetched
+
+    async def fetch_block_by_hash(self, block_hash: str, *, full: bool) -> FetchedBlock | None:
+        """The checked block, None where the node has none of this hash."""
+        return await self._run(
+            "eth_getBlockByHash", lambda on: block_parts.fetch_by_hash(on, block_hash, full=full)
+        )
+
+    async def block_hashes(self, numbers: Sequence[int]) -> list[str | None]:
+        """The canonical hash of each number, None above the head."""
+
+        async def fetch(endpoint: Endpoint) -> list[str | None]:
+            params = [f'"{number:#x}",false' for number in numbers]
+            found, _ = await endpoint.batch("eth_getBlockByNumber", params, HASHES, endpoint.call_limit)
+            return [None if item is None else item.hash for item in found]
+
+        return await self._run("eth_getBlockByNumber", fetch)
+
+    async def call(self, method: str, params: Sequence[Any]) -> Any:
+        """The untyped result of any method; MethodMissing and CallRejected are raised at once."""
+        return await self._run(method, lambda on: on.call(method, params))
+
+    async def ws_headers(self) -> dict[str, str]:
+        """What authorises a WebSocket handshake with `ws_url` now."""
+        token = None if self._ws_tokens is None else await self._ws_tokens.token()
+        return {} if token is None else {"Authorization": f"Bearer {token}"}
+
+    async def _run(self, method: str, operation: Callable[[Endpoint], Awaitable[T]]) -> T:
+        return await self._retrying(method, lambda: self._on_any_endpoint(method, operation))
+
+    async def _retrying(self, method: str, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Repeat `attempt` on NodeRetryable until the deadline, telling the observer."""
+        settings = self.settings
+        missing = inconsistent = 0
+
+        def wanted(error: BaseException) -> bool:
+            nonlocal missing, inconsistent
+            match error:
+                case BlockMissing():
+                    missing += 1
+                    return missing <= settings.missing_retries_max
+                case NodeInconsistent():
+                    inconsistent += 1
+                    return inconsistent <= settings.inconsistent_retries_max
+                case _:
+                    return isinstance(error, NodeRetryable)
+
+        def announce(state: RetryCallState) -> None:
+            error = state.outcome.exception() if state.outcome else None
+            wait_s = state.next_action.sleep if state.next_action else 0.0
+            if isinstance(error, NodeError):
+                self.observer.on_retry(method, error.kind, wait_s)
+
+        retrying = AsyncRetrying(
+            retry=retry_if_exception(wanted),
+            stop=stop_before_delay(settings.deadline_s),
+            wait=wait_random_exponential(
+                multiplier=settings.retry_wait_initial_s,
+                min=settings.retry_wait_initial_s / 2,
+                max=settings.retry_wait_max_s,
+            ),
+            before_sleep=announce,
+            sleep=asyncio.sleep,
+            reraise=True,
+        )
+
+        async def once() -> T:  # tenacity awaits only what it sees is a coroutine function
+            return await attempt()
+
+        return await retrying(once)
+
+    async def _on_any_endpoint(self, method: str, operation: Callable[[Endpoint], Awaitable[T]]) -> T:
+        failures: list[NodeError] = []
+        candidates = self._candidates()
+        for endpoint in candidates:
+            try:
+                if self._network is not None and not endpoint.verified:
+                    await endpoint.verify_network(*self._network)
+                result = await operation(endpoint)
+            except _FAILS_OVER as error:
+                self._note(endpoint, error)
+                failures.append(error)
+                if len(failures) < len(candidates):
+                    self.observer.on_retry(method, error.kind, 0.0)
+            else:
+                endpoint.succeeded()
+                return result
+        raise _most_hopeful(failures)
+
+    async def _verify_all(self) -> None:
+        assert self._network is not None
+        failures: list[NodeError] = []
+        for endpoint in self.endpoints:
+            try:
+                await endpoint.verify_network(*self._network)
+            except (NodeRetryable, AccessDenied) as error:
+                self._note(endpoint, error)
+                failures.append(error)
+            else:
+                endpoint.succeeded()
+        if len(failures) == len(self.endpoints):
+            raise _most_hopeful(failures)
+
+    def _candidates(self) -> list[Endpoint]:
+        """Healthy endpoints in their order, then those set aside, soonest back first."""
+        now_s = time.monotonic()
+        return sorted(
+            self.endpoints, key=lambda one: one.set_aside_until_s if one.set_aside_until_s > now_s else 0.0
+        )
+
+    def _note(self, endpoint: Endpoint, error: NodeError) -> None:
+        endpoint.failed(error)
+        if isinstance(error, NodeInconsistent):
+            self.observer.on_inconsistent(error.inconsistency)
+
+
+def _most_hopeful(failures: Sequence[NodeError]) -> NodeError:
+    """Of one failure per endpoint, the one to wait out, else the first."""
+    waitable = [error for error in failures if not isinstance(error, NodeFatal)]
+    return (waitable or failures)[0]

@@ -1,0 +1,221 @@
+"""One URL of a node: authorised requests, batches of learnt size, health, and what it can do."""
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from enum import Enum
+from typing import Any, TypeVar
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from node.batch_limit import BatchLimit
+from node.errors import (
+    AccessDenied,
+    AnswerTooLarge,
+    BlockMissing,
+    NodeError,
+    NodeInconsistent,
+    NodeRefused,
+    WrongChain,
+    WrongGenesis,
+)
+from node.jsonrpc import (
+    HASHES,
+    VALUES,
+    Decoder,
+    batch_body,
+    decode_batch,
+    error_in_object,
+    error_of,
+)
+from node.login import host_of, token_source
+from node.observer import NodeObserver
+from node.settings import NodeSettings
+from node.transport import post
+
+T = TypeVar("T")
+
+_SET_ASIDE_FIRST_S = 1.0
+_SET_ASIDE_MAX_S = 60.0
+
+
+class ReceiptsBy(Enum):
+    """How an endpoint gives receipts, best first; a refusal moves on to the next, for good."""
+
+    BLOCK_HASH = "hash"
+    BLOCK_NUMBER = "number"
+    TRANSACTION = "transaction"
+
+
+class Endpoint:
+    """State with the lifetime of the client; every request to the URL goes through it."""
+
+    def __init__(
+        self, url: str, settings: NodeSettings, session: aiohttp.ClientSession, observer: NodeObserver
+    ) -> None:
+        self._url = URL(url)
+        self._session = session
+        self._observer = observer
+        self._response_bytes_max = settings.max_response_bytes
+        self._tokens = token_source(settings, session, self._url)
+        self.host = host_of(self._url)
+        self.block_limit = BatchLimit(settings.batch_blocks_max)
+        self.call_limit = BatchLimit(settings.batch_calls_max)
+        self.receipts_by = ReceiptsBy.BLOCK_HASH
+        self.head_number: int | None = None
+        # Whether chain id and genesis were compared since the last failure (invariant 9).
+        self.verified = False
+        self.set_aside_until_s = 0.0
+        self._failures = 0
+
+    def succeeded(self) -> None:
+        self._failures = 0
+        self.set_aside_until_s = 0.0
+
+    def failed(self, error: NodeError) -> None:
+        """Set aside for a while, longer each time; a block that it lacks says nothing about its health."""
+        if isinstance(error, BlockMissing):
+            return
+        wait_s = min(_SET_ASIDE_FIRST_S * 2**self._failures, _SET_ASIDE_MAX_S)
+        self._failures = min(self._failures + 1, 16)
+        self.set_aside_until_s = time.monotonic() + wait_s
+        # Whatever comes back behind this URL may be another network.
+        self.verified = False
+
+    async def verify_network(self, chain_id: int, genesis_hash: str) -> None:
+        """Raise WrongChain or WrongGenesis unless this endpoint serves the given network (invariant 9)."""
+        found_id = await self.fetch_chain_id()
+        if found_id != chain_id:
+            raise WrongChain(self.host, chain_id, found_id)
+        found_hash = await self.fetch_genesis_hash()
+        if found_hash != genesis_hash.lower():
+            raise WrongGenesis(self.host, genesis_hash, found_hash)
+        self.verified = True
+
+    async def fetch_chain_id(self) -> int:
+        return await self._fetch_quantity("eth_chainId")
+
+    async def fetch_genesis_hash(self) -> str:
+        (genesis,), _ = await self.batch("eth_getBlockByNumber", ['"0x0",false'], HASHES, self.call_limit)
+        if genesis is None:
+            raise BlockMissing(self.host, 0)
+        return genesis.hash.lower()
+
+    async def fetch_head_number(self) -> int:
+        self.head_number = await self._fetch_quantity("eth_blockNumber")
+        return self.head_number
+
+    async def call(self, method: str, params: Sequence[Any]) -> Any:
+        """The result of any method; CallRejected holds the node's own refusal."""
+        text = msgspec.json.encode(params).decode()[1:-1]
+        results, _ = await self._one_batch(method, [text], VALUES, server_error_passes=False)
+        return results[0]
+
+    async def batch(
+        self,
+        method: str,
+        params: Sequence[str],
+        decoder: Decoder[T],
+        limit: BatchLimit,
+    ) -> tuple[list[T | None], int]:
+        """Results in the order of `params`, and how many bytes of JSON they were.
+
+        Asks in as many batches as `limit` wants; one that is too much is halved and asked again.
+        """
+        results: list[T | None] = []
+        total_bytes = 0
+        while len(results) < len(params):
+            part = params[len(results) : len(results) + limit.size]
+            try:
+                answered, size_bytes = await self._one_batch(method, part, decoder)
+            except AnswerTooLarge:
+                limit.refused(len(part))
+                if len(part) == 1:
+                    raise
+                continue
+            limit.accepted(len(part))
+            results += answered
+            total_bytes += size_bytes
+        return results, total_bytes
+
+    async def _fetch_quantity(self, method: str) -> int:
+        value = await self.call(method, [])
+        try:
+            return int(value, 16)
+        except (TypeError, ValueError):
+            detail = f"{method} from {self.host}: {value!r:.80} is not a quantity"
+            raise NodeInconsistent("malformed", None, None, detail) from None
+
+    async def _one_batch(
+        self,
+        method: str,
+        params: Sequence[str],
+        decoder: Decoder[T],
+        *,
+        server_error_passes: bool = True,
+    ) -> tuple[list[T | None], int]:
+        body = batch_body(method, params)
+        token = await self._tokens.token()
+
+        async def attempt() -> tuple[list[T | None], int]:
+            raw = await self._post(method, body, token)
+            results = decode_batch(
+                raw,
+                decoder,
+                endpoint=self.host,
+                method=method,
+                count=len(params),
+                server_error_passes=server_error_passes,
+            )
+            return results, len(raw)
+
+        try:
+            return await self._observed(method, attempt)
+        except AccessDenied:
+            # Besu answers an expired token with 401, or with 200 and -40100 for each call of a batch.
+            if not await self._tokens.renew(token):
+                raise
+        token = await self._tokens.token()
+        return await self._observed(method, attempt)
+
+    async def _observed(self, method: str, attempt: Callable[[], Awaitable[T]]) -> T:
+        started_s = time.perf_counter()
+        kind: str | None = None
+        try:
+            return await attempt()
+        except NodeError as error:
+            kind = error.kind
+            raise
+        finally:
+            self._observer.on_request(self.host, method, time.perf_counter() - started_s, kind)
+
+    async def _post(self, method: str, body: bytes, token: str | None) -> bytes:
+        headers = {"Content-Type": "application/json"}
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        status, raw = await post(
+            self._session,
+            self._url,
+            body,
+            headers=headers,
+            endpoint=self.host,
+            method=method,
+            response_bytes_max=self._response_bytes_max,
+        )
+        if status != 200:
+            raise self._refusal(method, status, raw)
+        return raw
+
+    def _refusal(self, method: str, status: int, raw: bytes) -> NodeError:
+        if status == 401:
+            return AccessDenied(self.host, "the token is refused, or one is needed: check login or token")
+        if status == 403:
+            return AccessDenied(self.host, "HTTP 403: on Besu add this host's name to --host-allowlist")
+        if status in (413, 504):
+            # Besu gives up on a batch after 30 s with 504 (--Xhttp-timeout-seconds).
+            return AnswerTooLarge(self.host, method, status=status)
+        error = error_in_object(raw)
+        if error is not None:
+            return error_of(error, self.host, method, server_error_passes=True)
+        return NodeRefused(self.host, method, status=status)

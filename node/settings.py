@@ -1,0 +1,46 @@
+"""How to reach the node: one frozen value, built by the service that owns the configuration."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NodeSettings:
+    """Endpoints in order of preference, credentials and limits.
+
+    With `username` and `password` a token is fetched from Besu's POST /login; otherwise `jwt_token`,
+    or the content of `jwt_token_file` (read again whenever it is refused), is sent as it is.
+    """
+
+    urls: tuple[str, ...]
+    ws_url: str | None = None
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    jwt_token: str | None = field(default=None, repr=False)
+    jwt_token_file: Path | None = None
+
+    batch_blocks_max: int = 10
+    batch_calls_max: int = 100  # small calls: hashes, and receipts one by one where a node needs that
+    connections_max: int = 8
+    connect_timeout_s: float = 5.0
+    request_timeout_s: float = 30.0
+    # Total time one operation may take, retries included; the caller decides whether to wait longer.
+    deadline_s: float = 60.0
+    retry_wait_initial_s: float = 0.1
+    retry_wait_max_s: float = 5.0
+    # A known number answered with null is asked again this often: a node behind a balancer may lag.
+    missing_retries_max: int = 3
+    # Parts that disagree are asked again this often: a block may be replaced between two questions.
+    inconsistent_retries_max: int = 5
+    max_response_bytes: int = 256 * 1024 * 1024
+    # newHeads silent for this long: ask by polling whether the subscription still works.
+    head_silence_s: float = 30.0
+
+    def __post_init__(self) -> None:
+        if not self.urls:
+            raise ValueError("a node needs at least one URL: set node.urls")
+        if self.batch_blocks_max < 1 or self.batch_calls_max < 1 or self.connections_max < 1:
+            raise ValueError(
+                "batch_blocks_max, batch_calls_max and connections_max must be at least 1, not "
+                f"{self.batch_blocks_max}, {self.batch_calls_max} and {self.connections_max}"
+            )
