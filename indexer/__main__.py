@@ -13,7 +13,6 @@ from indexer.commands.context import Invocation
 from indexer.commands.db import db
 from indexer.commands.run import run
 from indexer.commands.status import status
-
 from indexer.commands.verify import verify
 from indexer.errors import EXIT_DEFECT, exit_code, explain
 

@@ -6,7 +6,7 @@ process with its cause. A stop lets the transaction in progress end, 10 s at mos
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Container, Coroutine
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -173,15 +173,15 @@ class Daemon:
     async def _fill(self, network: Network) -> None:
         """Store what coverage lacks below the followed range, again and again."""
         connection = await connect(self.settings.database_settings("pend-index run"))
-        quarantined_until = 0.0
+        set_aside: dict[int, float] = {}  # poison blocks of this run, and when to ask for them again
         try:
             while True:
                 missing = await self._measure_coverage(connection)
                 now = asyncio.get_running_loop().time()
-                if missing and now >= quarantined_until:
-                    poisoned = await self._fill_once(connection, network, missing[-1][1])
-                    if poisoned:
-                        quarantined_until = now + _RETRY_QUARANTINED_S
+                set_aside = {number: until for number, until in set_aside.items() if until > now}
+                if missing:
+                    poisoned = await self._fill_once(connection, network, missing[-1][1], set_aside)
+                    set_aside |= dict.fromkeys(poisoned, now + _RETRY_QUARANTINED_S)
                 following = self._follows_from is not None
                 await asyncio.sleep(_CHECK_COVERAGE_S if following else _BACKOFF_MIN_S)
         finally:
@@ -199,10 +199,18 @@ class Daemon:
         self.metrics.coverage(gaps=len(missing), gap_blocks=sum(last - first + 1 for first, last in missing))
         return [gap for gap in missing if gap[1] < self._follows_from]
 
-    async def _fill_once(self, connection: Connection, network: Network, last: int) -> tuple[int, ...]:
+    async def _fill_once(
+        self, connection: Connection, network: Network, last: int, without: Container[int]
+    ) -> tuple[int, ...]:
         """One backfill up to `last` in worker processes; the blocks it had to set aside."""
         backfill = self.settings.backfill
-        work = await plan(connection, backfill.from_block, last, backfill.segment_blocks)
+        work = [
+            (first, end)
+            for first, end in await plan(connection, backfill.from_block, last, backfill.segment_blocks)
+            if not all(number in without for number in range(first, end + 1))
+        ]
+        if not work:
+            return ()
         log.info("filling gaps", segments=len(work), first=work[0][0], last=work[-1][1])
         cancelled = False
         loop = asyncio.get_running_loop()

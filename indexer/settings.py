@@ -280,6 +280,7 @@ class IndexerSettings(Settings):
             password=node.password.get_secret_value() if node.password else None,
             jwt_token=node.token.get_secret_value() if node.token else None,
             jwt_token_file=Path(node.token_file) if node.token_file else None,
+            tls_ca_file=Path(node.tls_ca_file) if node.tls_ca_file else None,
             batch_blocks_max=node.batch_blocks_max,
             connections_max=node.connections_max,
             request_timeout_s=node.request_timeout_s,

@@ -189,6 +189,7 @@ async def _connected(node: NodeClient, ws_url: str) -> AsyncIterator[AsyncWeb3[W
             "close_timeout": _CLOSE_TIMEOUT_S,
             "max_size": _FRAME_BYTES_MAX,
             "proxy": None,
+            "ssl": node.settings.tls_context() if ws_url.startswith("wss:") else None,
         },
         use_text_frames=True,
         max_connection_retries=1,

@@ -1,5 +1,6 @@
 """How to reach the node: one frozen value, built by the service that owns the configuration."""
 
+import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +19,7 @@ class NodeSettings:
     password: str | None = field(default=None, repr=False)
     jwt_token: str | None = field(default=None, repr=False)
     jwt_token_file: Path | None = None
+    tls_ca_file: Path | None = None  # PEM file of the authority behind https and wss; None: the system's
 
     batch_blocks_max: int = 10
     batch_calls_max: int = 100  # small calls: hashes, and receipts one by one where a node needs that
@@ -35,6 +37,15 @@ class NodeSettings:
     max_response_bytes: int = 256 * 1024 * 1024
     # newHeads silent for this long: ask by polling whether the subscription still works.
     head_silence_s: float = 30.0
+
+    def tls_context(self) -> ssl.SSLContext:
+        """How https and wss endpoints are verified. Raises `ValueError` for a file without a certificate."""
+        try:
+            return ssl.create_default_context(cafile=self.tls_ca_file)
+        except OSError as error:
+            raise ValueError(
+                f"node.tls_ca_file {self.tls_ca_file} holds no usable PEM certificate: {error}"
+            ) from error
 
     def __post_init__(self) -> None:
         if not self.urls:

@@ -13,7 +13,9 @@ _READ_BUFFER_BYTES = 1024 * 1024
 def open_session(settings: NodeSettings) -> aiohttp.ClientSession:
     """Keep-alive connections to every endpoint; no cookies, no proxy from the environment."""
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, limit_per_host=settings.connections_max),
+        connector=aiohttp.TCPConnector(
+            limit=0, limit_per_host=settings.connections_max, ssl=settings.tls_context()
+        ),
         timeout=aiohttp.ClientTimeout(
             total=settings.request_timeout_s, sock_connect=settings.connect_timeout_s
         ),
