@@ -1,5 +1,6 @@
 """The simulated chain: one seed, one history; more blocks and reorgs on command."""
 
+import copy
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -72,6 +73,7 @@ class Devnet:
         self.accounts: tuple[KeyPair, ...] = account_keys(seed, ACCOUNTS)
         self.branch = 0
         self.listeners: list[Callable[[Change], None]] = []
+        self._transactions_per_block = transactions_per_block
         self._producer = Producer(
             seed,
             self.consensus,
@@ -150,6 +152,34 @@ class Devnet:
         change = Change(removed, tuple(added))
         self._announce(change)
         return change
+
+    def split(self, depth: int, length: int | None = None) -> "Devnet":
+        """This network as those see it who followed another branch: `reorg` on a copy of its own.
+
+        Both keep their common history; from here on each makes blocks of its own.
+        """
+        other: Devnet = copy.copy(self)
+        other.listeners = []
+        other._producer = self._producer.twin()
+        other._canonical = list(self._canonical)
+        other._by_hash = dict(self._by_hash)
+        other._locations = dict(self._locations)
+        other.reorg(depth, length)
+        return other
+
+    def reset(self, seed: int | None = None, *, history_blocks: int = 0) -> "Devnet":
+        """A network like this one that began anew: same chain id, another genesis, other keys."""
+        return Devnet(
+            self.seed + 1 if seed is None else seed,
+            self.consensus,
+            validators=len(self.validators),
+            transactions_per_block=self._transactions_per_block,
+            history_blocks=history_blocks,
+            block_time_s=self.block_time_s,
+            chain_id=self.chain_id,
+            genesis_timestamp=self.genesis.header.timestamp,
+            wall_clock=self._wall_clock_from is not None,
+        )
 
     def _announce(self, change: Change) -> None:
         for listener in tuple(self.listeners):

@@ -8,7 +8,18 @@ import click
 
 from devnet.chain import Devnet
 from devnet.server import DevnetServer
+from devnet.weather.fault import WeatherInvalid
+from devnet.weather.forecast import PROBABILITY, parse_text
+from devnet.weather.spells import Spell
+from devnet.weather.weather import Weather
 from evm.consensus import Consensus
+
+
+def _spells(_: click.Context, __: click.Parameter, text: str) -> tuple[Spell, ...]:
+    try:
+        return parse_text(text)
+    except WeatherInvalid as error:
+        raise click.BadParameter(str(error)) from error
 
 
 @click.command()
@@ -54,6 +65,14 @@ from evm.consensus import Consensus
     type=click.IntRange(0, 2**40),
     help="Unix time of block 0; given, history is the same each time.  [default: so that it ends now]",
 )
+@click.option(
+    "--weather",
+    metavar="NAME[:probability][,…]",
+    default="",
+    callback=_spells,
+    help=f"Faults to serve, each on a share of requests ({PROBABILITY} if not said): see docs/devnet.md.",
+)
+@click.option("--weather-seed", type=int, help="Which requests they fall on.  [default: --seed]")
 def devnet(
     *,
     host: str,
@@ -68,6 +87,8 @@ def devnet(
     reorg_every: int | None,
     chain_id: int,
     genesis_timestamp: int | None,
+    weather: tuple[Spell, ...],
+    weather_seed: int | None,
 ) -> None:
     """Run a simulated Besu network that speaks JSON-RPC over HTTP and WebSocket.
 
@@ -94,6 +115,8 @@ def devnet(
         produce_every_s=block_time,
         reorg_every=reorg_every,
     )
+    if weather:
+        server.set_weather(weather, seed=weather_seed)
     try:
         asyncio.run(_serve(server))
     except OSError as error:
@@ -119,3 +142,6 @@ async def _serve(server: DevnetServer) -> None:
             ends.add(server.producer)
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     click.echo(f"stopped at block {server.devnet.head.header.number}")
+    if isinstance(server.faults, Weather):
+        struck = server.faults.struck
+        click.echo("weather: " + (", ".join(f"{name} {struck[name]}" for name in sorted(struck)) or "none"))

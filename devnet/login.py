@@ -4,6 +4,7 @@ import hmac
 import time
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import count
 
 import jwt
 import msgspec
@@ -28,6 +29,8 @@ class Login:
     username: str
     password: str = field(repr=False)
     token_lifetime_s: float = TOKEN_LIFETIME_S
+    _serial: "count[int]" = field(default_factory=count, repr=False)
+    _revoked: set[str] = field(default_factory=set, repr=False)
 
     @cached_property
     def _private_key(self) -> rsa.RSAPrivateKey:
@@ -42,12 +45,18 @@ class Login:
             "username": self.username,
             "iat": int(now),
             "exp": int(now + lifetime),
+            "jti": str(next(self._serial)),  # no two tokens of one second are the same
         }
         return jwt.encode(claims, self._private_key, algorithm="RS256")
 
+    def revoke(self, authorization: str) -> None:
+        """Treat the token in this header as one that has expired."""
+        self._revoked.add(authorization)
+
     def admits(self, request: web.Request) -> bool:
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if scheme != "Bearer":
+        authorization = request.headers.get("Authorization", "")
+        scheme, _, token = authorization.partition(" ")
+        if scheme != "Bearer" or authorization in self._revoked:
             return False
         try:
             jwt.decode(

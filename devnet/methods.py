@@ -1,17 +1,18 @@
 """The JSON-RPC methods of a Besu node over a simulated chain; each answers encoded JSON."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from devnet import errors
 from devnet.answers import Answers, log_answer, receipt_answer, transaction_answer
-from devnet.chain import Devnet
+from devnet.chain import Location
 from devnet.filters import parse_filter
 from devnet.frame import OutOfGas, Reverted
+from devnet.keys import KeyPair
 from devnet.machine import simulate
-from devnet.state import Read, StateUnavailable, balance_of, code_of, nonce_of
+from devnet.state import Read, State, StateUnavailable, balance_of, code_of, nonce_of
 from evm.blocks import Block
 from evm.consensus import Consensus, validators
 from evm.primitives import ZERO_ADDRESS, Address, Hash32, hex_to_bytes, hex_to_int
@@ -28,10 +29,28 @@ Params = list[Any]
 Method = Callable[[Params], bytes]
 
 
+class Chain(Protocol):
+    """What the methods read: a `Devnet`, or one seen from somewhere else."""
+
+    @property
+    def consensus(self) -> Consensus: ...
+    @property
+    def chain_id(self) -> int: ...
+    @property
+    def validators(self) -> tuple[KeyPair, ...]: ...
+    @property
+    def head(self) -> Block: ...
+    @property
+    def state(self) -> State: ...
+    def block(self, which: int | Hash32) -> Block | None: ...
+    def is_canonical(self, block: Block) -> bool: ...
+    def location(self, transaction_hash: Hash32) -> Location | None: ...
+
+
 class Methods:
     """Besu's read methods, by name."""
 
-    def __init__(self, devnet: Devnet, answers: Answers) -> None:
+    def __init__(self, devnet: Chain, answers: Answers) -> None:
         self._devnet = devnet
         self._answers = answers
         self.by_name: Mapping[str, Method] = {

@@ -1,7 +1,9 @@
 """The next block: planned by consensus, filled from the workload, executed, sealed."""
 
+import copy
 import random
 from collections.abc import Sequence
+from typing import Self
 
 from devnet.assembly import Draft, draft, draft_genesis, finish
 from devnet.keys import KeyPair, generator
@@ -45,6 +47,12 @@ class Producer:
         self._chain_id = chain_id
         self._gas_limit = max(GAS_LIMIT_MIN, GAS_PER_TRANSACTION * transactions_per_block)
         self._sealer: Sealer = sealer_for(consensus, seed, validators)
+
+    def twin(self) -> Self:
+        """A producer that goes on from here by itself, with a state of its own."""
+        other = copy.copy(self)
+        other.state = self.state.copy()
+        return other
 
     def genesis(self, timestamp: int) -> Block:
         self.state.apply({balance_of(pair.address): GENESIS_BALANCE for pair in self._accounts})

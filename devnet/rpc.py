@@ -9,7 +9,7 @@ from aiohttp import web
 
 from devnet import errors
 from devnet.errors import RpcError
-from devnet.faults import Call, Exchange, Faults
+from devnet.faults import Call, Delivered, Exchange, Faults
 from devnet.methods import Method
 
 BATCH_MAX = 1024
@@ -72,8 +72,9 @@ class Rpc:
         transport: Literal["http", "ws"] = "http",
         commands: Mapping[str, Command] | None = None,
         batch_max: int | None = BATCH_MAX,
-    ) -> bytes | web.Response:
-        """The encoded answer to `body`, or the response a fault puts in its place.
+        authorization: str = "",
+    ) -> bytes | Delivered | web.Response:
+        """The encoded answer to `body`, or what a fault puts in its place.
 
         `commands` are further methods of this connection only. Raises `DropConnection`.
         """
@@ -88,15 +89,17 @@ class Rpc:
         if batch and batch_max is not None and len(items) > batch_max:
             return refusal(errors.batch_exceeded())  # one object, not an array
         calls = [_call(item) for item in items]
-        replaced = await faults.before(Exchange(transport, tuple(call for call in calls if call)))
-        if replaced is not None:
-            return replaced
+        known = tuple(call for call in calls if call)
+        instead = await faults.before(Exchange(transport, known, authorization))
+        if isinstance(instead, web.Response):
+            return instead
         answers = []
         for position, call in enumerate(calls, 1):
             answers.append(await self._answer_one(call, faults, commands or {}))
             if position % CALLS_PER_TURN == 0:
                 await asyncio.sleep(0)
-        return b"[" + b",".join(answers) + b"]" if batch else answers[0]
+        answer = b"[" + b",".join(answers) + b"]" if batch else answers[0]
+        return answer if instead is None else Delivered(answer, instead)
 
     async def _answer_one(self, call: Call | None, faults: Faults, commands: Mapping[str, Command]) -> bytes:
         if call is None:

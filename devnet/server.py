@@ -1,7 +1,7 @@
 """A simulated Besu node on the network: JSON-RPC over HTTP and, on a port of its own, WebSocket."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from itertools import count
 from types import TracebackType
@@ -12,13 +12,16 @@ from aiohttp import WSMsgType, web
 
 from devnet import errors
 from devnet.answers import CACHE_BYTES_MAX, Answers
-from devnet.chain import Devnet, ImpossibleReorg
-from devnet.faults import DropConnection, Faults, NoFaults
+from devnet.chain import Change, Devnet, ImpossibleReorg
+from devnet.faults import Delivered, DropConnection, Faults, NoFaults
 from devnet.keys import generator
 from devnet.login import Login, unauthorized
 from devnet.methods import Methods
 from devnet.rpc import DEFAULT_APIS, Rpc
-from devnet.subscriptions import Subscriptions
+from devnet.subscriptions import Subscriptions, is_notification
+from devnet.weather.commands import weather_commands
+from devnet.weather.spells import Spell
+from devnet.weather.weather import Weather
 from evm.consensus import Consensus
 
 BODY_BYTES_MAX = 128 * 1024 * 1024
@@ -35,8 +38,9 @@ _encode = msgspec.json.Encoder().encode
 class DevnetServer:
     """Serves `devnet` between `async with` and its end.
 
-    `faults` may be replaced at any time. `without_methods` answer -32601, as on an older Besu. With
-    `produce_every_s` it makes blocks by itself, and every `reorg_every`-th time a reorg of up to 3 blocks.
+    `faults` and `devnet` may be replaced at any time; another devnet is a node that was reset.
+    `without_methods` answer -32601, as on an older Besu. With `produce_every_s` it makes blocks by itself,
+    and every `reorg_every`-th time a reorg of up to 3 blocks.
     """
 
     def __init__(
@@ -55,23 +59,15 @@ class DevnetServer:
         cache_bytes_max: int = CACHE_BYTES_MAX,
         faults: Faults | None = None,
     ) -> None:
-        self.devnet = devnet
         self.faults: Faults = faults or NoFaults()
         self.login = login
         self._host, self._port, self._ws_port = host, port, ws_port
         self._produce_every_s, self._reorg_every = produce_every_s, reorg_every
         self._compress = compress
         self._answers = Answers(cache_bytes_max)
-        if apis is None:
-            apis = {*DEFAULT_APIS, _CONSENSUS_API.get(devnet.consensus, "eth")}
-        commands = {
-            "devnet_advance": self._advance,
-            "devnet_reorg": self._reorg,
-            "devnet_setProducing": self._set_producing,
-        }
-        self._rpc = Rpc(
-            Methods(devnet, self._answers).by_name, commands, apis=apis, without_methods=without_methods
-        )
+        self._apis, self._without_methods = apis, without_methods
+        self._subscribers: list[Callable[[Change], None]] = []
+        self._devnet, self._rpc = devnet, self._rpc_over(devnet)
         self._producing = asyncio.Event()
         self._producing.set()
         self._subscription_ids = count(1)
@@ -80,7 +76,51 @@ class DevnetServer:
         self.producer: asyncio.Task[None] | None = None  # ends only by a fault, which closing raises
         self.http_url = self.ws_url = ""
 
+    @property
+    def devnet(self) -> Devnet:
+        return self._devnet
+
+    @devnet.setter
+    def devnet(self, devnet: Devnet) -> None:
+        if self._announce in self._devnet.listeners:
+            self._devnet.listeners.remove(self._announce)
+            devnet.listeners.append(self._announce)
+        self._devnet, self._rpc = devnet, self._rpc_over(devnet)
+        if isinstance(self.faults, Weather):
+            self.faults.devnet = devnet
+
+    def set_weather(self, spells: Sequence[Spell], *, seed: int | None = None) -> Weather:
+        """Serve faults from now on; without a seed, the network's decides which requests they fall on."""
+        weather = Weather(self.devnet, spells, seed=seed, login=self.login)
+        self.faults = weather
+        return weather
+
+    def clear_weather(self) -> None:
+        """Serve the truth again."""
+        self.faults = NoFaults()
+
+    def _rpc_over(self, devnet: Devnet) -> Rpc:
+        apis = self._apis
+        if apis is None:
+            apis = {*DEFAULT_APIS, _CONSENSUS_API.get(devnet.consensus, "eth")}
+        commands = {
+            "devnet_advance": self._advance,
+            "devnet_reorg": self._reorg,
+            "devnet_reset": self._reset,
+            "devnet_setProducing": self._set_producing,
+            **weather_commands(self),
+        }
+        methods = Methods(devnet, self._answers).by_name
+        return Rpc(methods, commands, apis=apis, without_methods=self._without_methods)
+
+    def _announce(self, change: Change) -> None:
+        shown = self.faults.announced(change)
+        if shown is not None:
+            for tell in tuple(self._subscribers):
+                tell(shown)
+
     async def __aenter__(self) -> Self:
+        self.devnet.listeners.append(self._announce)
         try:
             self.http_url = f"http://{await self._listen(self._http_app(), self._port)}"
             self.ws_url = f"ws://{await self._listen(self._ws_app(), self._ws_port)}"
@@ -102,6 +142,8 @@ class DevnetServer:
             await socket.close()
 
     async def _close(self) -> None:
+        if self._announce in self.devnet.listeners:
+            self.devnet.listeners.remove(self._announce)
         task, self.producer = self.producer, None
         if task is not None:
             task.cancel()
@@ -148,13 +190,19 @@ class DevnetServer:
         if self.login is not None and not self.login.admits(request):
             return unauthorized()
         try:
-            answer = await self._rpc.answer(await request.read(), self.faults)
+            answer = await self._rpc.answer(
+                await request.read(),
+                self.faults,
+                authorization=request.headers.get("Authorization", ""),
+            )
         except DropConnection:
             if request.transport is not None:
                 request.transport.abort()
             return web.Response()
         if isinstance(answer, web.Response):
             return answer
+        if isinstance(answer, Delivered):
+            return await answer.delivery(request, answer.body)
         response = web.Response(body=answer, content_type="application/json")
         if self._compress:
             response.enable_compression()
@@ -167,12 +215,12 @@ class DevnetServer:
         await socket.prepare(request)
         self._sockets.add(socket)
         subscriptions = Subscriptions(self._answers, self._subscription_ids)
-        self.devnet.listeners.append(subscriptions.announce)
-        sender = asyncio.create_task(_send_waiting(socket, subscriptions), name="devnet subscriber")
+        self._subscribers.append(subscriptions.announce)
+        sender = asyncio.create_task(self._send_waiting(socket, subscriptions), name="devnet subscriber")
         try:
             await self._converse(socket, subscriptions)
         finally:
-            self.devnet.listeners.remove(subscriptions.announce)
+            self._subscribers.remove(subscriptions.announce)
             self._sockets.discard(socket)
             sender.cancel()
             with suppress(asyncio.CancelledError):
@@ -190,10 +238,30 @@ class DevnetServer:
                 )
             except DropConnection:
                 answer = web.Response()
-            if isinstance(answer, web.Response):  # no HTTP answer fits here: what is left is to hang up
+            if not isinstance(answer, bytes):  # no HTTP answer fits here: what is left is to hang up
                 await socket.close()
                 return
             subscriptions.queue(answer)
+
+    async def _send_waiting(self, socket: web.WebSocketResponse, subscriptions: Subscriptions) -> None:
+        """Send what is queued until the socket closes, falls silent or its reader falls too far behind."""
+        while not socket.closed:
+            message = await subscriptions.waiting.get()
+            try:
+                copies = self.faults.copies(message) if is_notification(message) else 1
+            except DropConnection:
+                await socket.close()
+                return
+            if not copies:
+                return
+            for _ in range(copies):
+                if subscriptions.overflowed.is_set():
+                    await socket.close()
+                    return
+                try:
+                    await socket.send_str(message.decode())
+                except ConnectionError:
+                    return
 
     # --- commands of the simulation itself
 
@@ -226,6 +294,16 @@ class DevnetServer:
             }
         )
 
+    async def _reset(self, params: list[Any]) -> bytes:
+        match params:
+            case []:
+                self.devnet = self.devnet.reset()
+            case [int() as seed] if not isinstance(seed, bool):
+                self.devnet = self.devnet.reset(seed)
+            case _:
+                raise errors.invalid_params("devnet_reset takes a seed, if wanted")
+        return _encode("0x" + self.devnet.genesis.hash.hex())
+
     async def _set_producing(self, params: list[Any]) -> bytes:
         match params:
             case [True]:
@@ -251,16 +329,3 @@ class DevnetServer:
                     self.devnet.reorg(rng.randint(1, min(REORG_DEPTH_MAX, depth_max)))
                     continue
             self.devnet.advance()
-
-
-async def _send_waiting(socket: web.WebSocketResponse, subscriptions: Subscriptions) -> None:
-    """Send what is queued until the socket closes or its reader falls too far behind."""
-    while not socket.closed:
-        message = await subscriptions.waiting.get()
-        if subscriptions.overflowed.is_set():
-            await socket.close()
-            return
-        try:
-            await socket.send_str(message.decode())
-        except ConnectionError:
-            return

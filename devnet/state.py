@@ -60,6 +60,16 @@ class State:
         self._open: dict[Key, Value] = {}
         self.number = -1
 
+    def copy(self) -> "State":
+        """The same state, apart: what is applied to one does not show in the other."""
+        other = State()
+        other._values = dict(self._values)
+        other._undo = self._undo.copy()  # its records are never written again
+        other._roots = self._roots.copy()
+        other._open = dict(self._open)
+        other.number = self.number
+        return other
+
     @property
     def root(self) -> Hash32:
         return self._roots[-1]

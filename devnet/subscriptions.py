@@ -19,6 +19,18 @@ _encode = msgspec.json.Encoder().encode
 _SILENT = frozenset({"syncing", "newPendingTransactions", "droppedPendingTransactions"})
 
 
+_NOTIFICATION = b'{"jsonrpc":"2.0","method":"eth_subscription","params":{"subscription":'
+
+
+def is_notification(message: bytes) -> bool:
+    return message.startswith(_NOTIFICATION)
+
+
+def notified(message: bytes) -> bytes:
+    """What a notification says, whoever it is sent to: its result, encoded."""
+    return message.partition(b'"result":')[2][:-2]
+
+
 class Subscriptions:
     """What one connection asked for, and the notifications that wait to be sent to it."""
 
@@ -71,8 +83,7 @@ class Subscriptions:
         return hex(next(self._ids))
 
     def _notify(self, subscription: str, result: bytes) -> None:
-        head = b'{"jsonrpc":"2.0","method":"eth_subscription","params":{"subscription":'
-        self.queue(head + _encode(subscription) + b',"result":' + result + b"}}")
+        self.queue(_NOTIFICATION + _encode(subscription) + b',"result":' + result + b"}}")
 
     def queue(self, message: bytes) -> None:
         """Send `message` after those that wait; answers too, so that one precedes what it starts."""

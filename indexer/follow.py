@@ -101,8 +101,11 @@ class Follower:
                     await self._extend(ancestor, await self._fetch_branch(branch))
                     branch = newest
                 case Rollback(ancestor, depth):
-                    if not await self._is_canonical(branch[-1]):
-                        return None
+                    # The node announces a new branch block by block; readers are to see it whole.
+                    latest = await self._latest()
+                    if latest.hash != branch[-1].hash:
+                        branch = newest = [latest]
+                        continue
                     await self._replace(ancestor, depth, await self._fetch_branch(branch))
                     branch = newest
                 case TooDeep() as refused:
@@ -199,15 +202,21 @@ class Follower:
         for link in branch:
             block = await self.node.fetch_block_by_hash(to_hex(link.hash), full=self.limits.full)
             if block is None:
-                raise BlockMissing(self.node.endpoints[0].host, to_hex(link.hash))
+                raise BlockMissing(self.node.endpoint, to_hex(link.hash))
             fetched.append(block)
         return fetched
 
     async def _fetch_link(self, number: int, hash_: bytes) -> Link:
         header = await self.node.fetch_header_by_hash(to_hex(hash_))
         if header is None:
-            raise BlockMissing(self.node.endpoints[0].host, to_hex(hash_))
+            raise BlockMissing(self.node.endpoint, to_hex(hash_))
         return Link(number, hash_, hex_to_bytes(header.parent_hash))
+
+    async def _latest(self) -> Link:
+        header = await self.node.fetch_header("latest")
+        if header is None:
+            raise BlockMissing(self.node.endpoint, "latest")
+        return Link(int(header.number, 16), hex_to_bytes(header.hash), hex_to_bytes(header.parent_hash))
 
     async def _is_canonical(self, link: Link) -> bool:
         """A reorg needs a competing hash that the node stands by, not an announcement (LESSONS 10)."""

@@ -58,7 +58,7 @@ async def agree_on_network(connection: Connection, node: NodeClient) -> Network:
     assert recorded is not None
     if (recorded.chain_id, recorded.genesis_hash) != (offered.chain_id, offered.genesis_hash):
         raise WrongNetwork(
-            endpoint=node.endpoints[0].host,
+            endpoint=node.endpoint,
             expected_chain_id=recorded.chain_id,
             got_chain_id=offered.chain_id,
             expected_genesis=recorded.genesis_hash,
