@@ -1,11 +1,10 @@
 """JSON-RPC to any EVM node: several endpoints in order of preference, retries, deadlines.
 
 Every operation runs whole on one endpoint. What one cannot do the next is asked at once, and after the last
-all are asked again with growing, jittered waits until the deadline.
+those that may be are asked again with growing, jittered waits until the deadline.
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -22,16 +21,8 @@ from yarl import URL
 
 from node import block_parts
 from node.endpoint import Endpoint
-from node.errors import (
-    AccessDenied,
-    BlockMissing,
-    NodeError,
-    NodeFatal,
-    NodeInconsistent,
-    NodeRetryable,
-    WrongChain,
-    WrongGenesis,
-)
+from node.endpoints import Endpoints
+from node.errors import BlockMissing, NodeError, NodeInconsistent, NodeRetryable
 from node.jsonrpc import HASHES
 from node.login import TokenSource, token_source
 from node.observer import NodeObserver, SilentObserver
@@ -43,9 +34,6 @@ __all__ = ["NodeClient", "NodeObserver", "NodeSettings", "SilentObserver"]
 
 T = TypeVar("T")
 
-# One of several endpoints may be set aside for these; with none left they are raised.
-_FAILS_OVER = (NodeRetryable, AccessDenied, WrongChain, WrongGenesis)
-
 
 class NodeClient:
     """`async with NodeClient(settings, observer) as node:` opens and closes its connections."""
@@ -53,16 +41,15 @@ class NodeClient:
     def __init__(self, settings: NodeSettings, observer: NodeObserver | None = None) -> None:
         self.settings = settings
         self.observer: NodeObserver = observer or SilentObserver()
-        self.endpoints: tuple[Endpoint, ...] = ()
         self._session: aiohttp.ClientSession | None = None
         self._ws_tokens: TokenSource | None = None
-        self._network: tuple[int, str] | None = None
+        self._endpoints = Endpoints((), self.settings, self.observer)
 
     async def __aenter__(self) -> Self:
         session = self._session = open_session(self.settings)
-        self.endpoints = tuple(
-            Endpoint(url, self.settings, session, self.observer) for url in self.settings.urls
-        )
+        urls = self.settings.urls
+        opened = [Endpoint(url, self.settings, session, self.observer) for url in urls]
+        self._endpoints = Endpoints(opened, self.settings, self.observer)
         if self.settings.ws_url is not None:
             self._ws_tokens = token_source(self.settings, session, URL(self.settings.ws_url))
         return self
@@ -71,21 +58,37 @@ class NodeClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         assert self._session is not None
+        await self._endpoints.close()
         await self._session.close()
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """In the order of the settings, whatever their health."""
+        return self._endpoints.all
 
     @property
     def endpoint(self) -> str:
         """Host of the endpoint that the next operation is asked of first."""
-        return self._candidates()[0].host
+        return self._endpoints.preferred.host
 
-    async def verify_network(self, chain_id: int, genesis_hash: str) -> None:
-        """Require this network of every endpoint, now and whenever one comes back (invariant 9).
+    async def verify_network(self, chain_id: int, genesis_hash: str, *, every: bool = False) -> None:
+        """Require this network of every endpoint from now on (invariant 9).
 
-        Raises WrongChain or WrongGenesis if any endpoint is foreign; one that cannot be reached now is
-        checked before it is used, as long as another one can.
+        Raises WrongChain or WrongGenesis if no endpoint serves it, or with `every` if any serves another.
+        One that is foreign or cannot be reached is checked again later, and before it is used; so is each
+        one after a failure and every `health_interval_s`, for what is behind an address may be replaced.
         """
-        self._network = (chain_id, genesis_hash)
-        await self._retrying("verify_network", self._verify_all)
+        await self._retrying(
+            "verify_network", lambda: self._endpoints.verify(chain_id, genesis_hash, every=every)
+        )
+
+    async def check_agreement(self, number: int, *, finalized: int) -> bool:
+        """Whether the endpoints that know block `number` give it one hash; told to the observer if not.
+
+        Raises EndpointsDisagree if the block is not above `finalized`. What an endpoint cannot say now does
+        not count: never raises for waiting to mend.
+        """
+        return await self._endpoints.check_agreement(number, finalized)
 
     async def chain_id(self) -> int:
         return await self._run("eth_chainId", Endpoint.fetch_chain_id)
@@ -98,10 +101,10 @@ class NodeClient:
 
     async def fetch_header(self, block: int | str) -> WireHeader | None:
         """The checked header of a number or a tag such as "latest"; None where there is none."""
-        return await self._run("eth_getBlockByNumber", lambda on: block_parts.fetch_header(on, block))
+        return await self._find("eth_getBlockByNumber", lambda on: block_parts.fetch_header(on, block))
 
     async def fetch_header_by_hash(self, block_hash: str) -> WireHeader | None:
-        return await self._run("eth_getBlockByHash", lambda on: block_parts.fetch_header(on, block_hash))
+        return await self._find("eth_getBlockByHash", lambda on: block_parts.fetch_header(on, block_hash))
 
     async def fetch_blocks(self, numbers: Sequence[int], *, full: bool) -> list[FetchedBlock]:
         """Checked blocks with receipts, in the order of `numbers`, all from one endpoint (invariant 5).
@@ -125,7 +128,7 @@ class NodeClient:
 
     async def fetch_block_by_hash(self, block_hash: str, *, full: bool) -> FetchedBlock | None:
         """The checked block, None where the node has none of this hash."""
-        return await self._run(
+        return await self._find(
             "eth_getBlockByHash", lambda on: block_parts.fetch_by_hash(on, block_hash, full=full)
         )
 
@@ -149,7 +152,10 @@ class NodeClient:
         return {} if token is None else {"Authorization": f"Bearer {token}"}
 
     async def _run(self, method: str, operation: Callable[[Endpoint], Awaitable[T]]) -> T:
-        return await self._retrying(method, lambda: self._on_any_endpoint(method, operation))
+        return await self._retrying(method, lambda: self._endpoints.run(method, operation))
+
+    async def _find(self, method: str, operation: Callable[[Endpoint], Awaitable[T | None]]) -> T | None:
+        return await self._retrying(method, lambda: self._endpoints.find(method, operation))
 
     async def _retrying(self, method: str, attempt: Callable[[], Awaitable[T]]) -> T:
         """Repeat `attempt` on NodeRetryable until the deadline, telling the observer."""
@@ -174,14 +180,15 @@ class NodeClient:
             if isinstance(error, NodeError):
                 self.observer.on_retry(method, error.kind, wait_s)
 
+        backoff = wait_random_exponential(
+            multiplier=settings.retry_wait_initial_s,
+            min=settings.retry_wait_initial_s / 2,
+            max=settings.retry_wait_max_s,
+        )
         retrying = AsyncRetrying(
             retry=retry_if_exception(wanted),
             stop=stop_before_delay(settings.deadline_s),
-            wait=wait_random_exponential(
-                multiplier=settings.retry_wait_initial_s,
-                min=settings.retry_wait_initial_s / 2,
-                max=settings.retry_wait_max_s,
-            ),
+            wait=lambda state: max(backoff(state), self._endpoints.wait_s),
             before_sleep=announce,
             sleep=asyncio.sleep,
             reraise=True,
@@ -191,53 +198,3 @@ class NodeClient:
             return await attempt()
 
         return await retrying(once)
-
-    async def _on_any_endpoint(self, method: str, operation: Callable[[Endpoint], Awaitable[T]]) -> T:
-        failures: list[NodeError] = []
-        candidates = self._candidates()
-        for endpoint in candidates:
-            try:
-                if self._network is not None and not endpoint.verified:
-                    await endpoint.verify_network(*self._network)
-                result = await operation(endpoint)
-            except _FAILS_OVER as error:
-                self._note(endpoint, error)
-                failures.append(error)
-                if len(failures) < len(candidates):
-                    self.observer.on_retry(method, error.kind, 0.0)
-            else:
-                endpoint.succeeded()
-                return result
-        raise _most_hopeful(failures)
-
-    async def _verify_all(self) -> None:
-        assert self._network is not None
-        failures: list[NodeError] = []
-        for endpoint in self.endpoints:
-            try:
-                await endpoint.verify_network(*self._network)
-            except (NodeRetryable, AccessDenied) as error:
-                self._note(endpoint, error)
-                failures.append(error)
-            else:
-                endpoint.succeeded()
-        if len(failures) == len(self.endpoints):
-            raise _most_hopeful(failures)
-
-    def _candidates(self) -> list[Endpoint]:
-        """Healthy endpoints in their order, then those set aside, soonest back first."""
-        now_s = time.monotonic()
-        return sorted(
-            self.endpoints, key=lambda one: one.set_aside_until_s if one.set_aside_until_s > now_s else 0.0
-        )
-
-    def _note(self, endpoint: Endpoint, error: NodeError) -> None:
-        endpoint.failed(error)
-        if isinstance(error, NodeInconsistent):
-            self.observer.on_inconsistent(error.inconsistency)
-
-
-def _most_hopeful(failures: Sequence[NodeError]) -> NodeError:
-    """Of one failure per endpoint, the one to wait out, else the first."""
-    waitable = [error for error in failures if not isinstance(error, NodeFatal)]
-    return (waitable or failures)[0]

@@ -1,4 +1,4 @@
-"""One URL of a node: authorised requests, batches of learnt size, health, and what it can do."""
+"""One URL of a node: authorised requests, batches of learnt size, and what is known about it."""
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -12,14 +12,18 @@ from yarl import URL
 from node.batch_limit import BatchLimit
 from node.errors import (
     AccessDenied,
+    AnswerGarbled,
     AnswerTooLarge,
     BlockMissing,
     NodeError,
     NodeInconsistent,
     NodeRefused,
+    NodeTimeout,
+    NodeUnreachable,
     WrongChain,
     WrongGenesis,
 )
+from node.health import Health
 from node.jsonrpc import (
     HASHES,
     VALUES,
@@ -35,9 +39,6 @@ from node.settings import NodeSettings
 from node.transport import post
 
 T = TypeVar("T")
-
-_SET_ASIDE_FIRST_S = 1.0
-_SET_ASIDE_MAX_S = 60.0
 
 
 class ReceiptsBy(Enum):
@@ -60,27 +61,16 @@ class Endpoint:
         self._response_bytes_max = settings.max_response_bytes
         self._tokens = token_source(settings, session, self._url)
         self.host = host_of(self._url)
-        self.block_limit = BatchLimit(settings.batch_blocks_max)
-        self.call_limit = BatchLimit(settings.batch_calls_max)
+        self.block_limit = BatchLimit(settings.batch_blocks_max, settings.slow_batch_s)
+        self.call_limit = BatchLimit(settings.batch_calls_max, settings.slow_batch_s)
         self.receipts_by = ReceiptsBy.BLOCK_HASH
+        self.health = Health(
+            failures_max=settings.failures_max,
+            wait_initial_s=settings.set_aside_initial_s,
+            wait_max_s=settings.set_aside_max_s,
+        )
         self.head_number: int | None = None
         # Whether chain id and genesis were compared since the last failure (invariant 9).
-        self.verified = False
-        self.set_aside_until_s = 0.0
-        self._failures = 0
-
-    def succeeded(self) -> None:
-        self._failures = 0
-        self.set_aside_until_s = 0.0
-
-    def failed(self, error: NodeError) -> None:
-        """Set aside for a while, longer each time; a block that it lacks says nothing about its health."""
-        if isinstance(error, BlockMissing):
-            return
-        wait_s = min(_SET_ASIDE_FIRST_S * 2**self._failures, _SET_ASIDE_MAX_S)
-        self._failures = min(self._failures + 1, 16)
-        self.set_aside_until_s = time.monotonic() + wait_s
-        # Whatever comes back behind this URL may be another network.
         self.verified = False
 
     async def verify_network(self, chain_id: int, genesis_hash: str) -> None:
@@ -121,12 +111,14 @@ class Endpoint:
     ) -> tuple[list[T | None], int]:
         """Results in the order of `params`, and how many bytes of JSON they were.
 
-        Asks in as many batches as `limit` wants; one that is too much is halved and asked again.
+        Asks in as many batches as `limit` wants; one that is too much is halved and asked again. What may
+        have been too much, or may have met an outage, is raised; asked again, it will be less.
         """
         results: list[T | None] = []
         total_bytes = 0
         while len(results) < len(params):
             part = params[len(results) : len(results) + limit.size]
+            started_s = time.perf_counter()
             try:
                 answered, size_bytes = await self._one_batch(method, part, decoder)
             except AnswerTooLarge:
@@ -134,7 +126,14 @@ class Endpoint:
                 if len(part) == 1:
                     raise
                 continue
-            limit.accepted(len(part))
+            except (NodeTimeout, AnswerGarbled):
+                limit.strained(len(part))
+                raise
+            except NodeUnreachable as error:
+                if error.broke:
+                    limit.strained(len(part))
+                raise
+            limit.answered(len(part), time.perf_counter() - started_s)
             results += answered
             total_bytes += size_bytes
         return results, total_bytes

@@ -6,16 +6,19 @@ NodeError
 │   ├── NodeTimeout       no answer in time
 │   ├── NodeRefused       an answer that says "not now": 5xx, 429, limits, internal errors
 │   │   └── AnswerTooLarge   too much asked for at once: ask for less
+│   ├── AnswerGarbled     not JSON: cut short, or a page of something before the node
 │   ├── NodeInconsistent  parts of the answer disagree, or are not what JSON-RPC promises (invariant 5)
 │   └── BlockMissing      null for a block that should be there
 └── NodeFatal             waiting mends nothing
     ├── WrongChain        another chain id (invariant 9)
     ├── WrongGenesis      same chain id, another genesis block (invariant 9)
+    ├── EndpointsDisagree two endpoints, two hashes, one final block (invariant 6)
     ├── AccessDenied      login, token or host refused
     ├── MethodMissing     the method is unknown or its API is disabled
     └── CallRejected      the node understood the call and said no
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -34,10 +37,11 @@ class NodeUnreachable(NodeRetryable):
 
     kind = "unreachable"
 
-    def __init__(self, endpoint: str, reason: str) -> None:
+    def __init__(self, endpoint: str, reason: str, *, broke: bool = False) -> None:
         super().__init__(f"node {endpoint} cannot be reached: {reason}; check that it runs and its RPC port")
         self.endpoint = endpoint
         self.reason = reason
+        self.broke = broke  # there was a connection, and it ended within the exchange
 
 
 class NodeTimeout(NodeRetryable):
@@ -81,8 +85,24 @@ class AnswerTooLarge(NodeRefused):
     kind = "too_large"
 
 
+class AnswerGarbled(NodeRetryable):
+    """The answer is not JSON. Says nothing about the blocks that were asked for."""
+
+    kind = "garbled"
+
+    def __init__(self, endpoint: str, method: str, size_bytes: int, reason: str) -> None:
+        super().__init__(
+            f"node {endpoint} answered {method} with {size_bytes} bytes that are not JSON ({reason}); "
+            "check what stands between here and the node"
+        )
+        self.endpoint = endpoint
+        self.method = method
+        self.size_bytes = size_bytes
+        self.reason = reason
+
+
 class NodeInconsistent(NodeRetryable):
-    """Parts of an answer disagree with one another, or are malformed; nothing of it may be stored."""
+    """Parts of an answer disagree with one another, or lack what they must have; nothing of it is stored."""
 
     kind = "inconsistent"
 
@@ -141,6 +161,21 @@ class WrongGenesis(NodeFatal):
         self.endpoint = endpoint
         self.expected = expected
         self.found = found
+
+
+class EndpointsDisagree(NodeFatal):
+    """Endpoints of one network give different hashes to a block that can no longer change (invariant 6)."""
+
+    kind = "endpoints_disagree"
+
+    def __init__(self, number: int, hashes: Sequence[tuple[str, str]]) -> None:
+        said = ", ".join(f"{endpoint} says {hash_}" for endpoint, hash_ in hashes)
+        super().__init__(
+            f"endpoints disagree about final block {number}: {said}; "
+            "find out which one is right and take the others out of node.urls"
+        )
+        self.number = number
+        self.hashes = tuple(hashes)
 
 
 class AccessDenied(NodeFatal):

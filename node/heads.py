@@ -1,6 +1,6 @@
 """New heads of the chain: pushed by newHeads where that works, polled where it does not.
 
-Either source may repeat a head, skip some, or go back; what that means is the reader's to decide.
+Either source may skip heads, go back, or come back to one; what that means is the reader's to decide.
 """
 
 import asyncio
@@ -86,8 +86,8 @@ async def heads(
                 head, silent = None, expecting
             if head is None:
                 head = await _poll(node)
-                if head == last:
-                    head = None
+            if head == last:
+                head = None
             if listener is not None and ws_url is not None:
                 if silent and head is not None and subscription.alive:
                     # It was silent about a head that exists: the connection only looks alive.

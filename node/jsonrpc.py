@@ -10,6 +10,7 @@ import msgspec
 
 from node.errors import (
     AccessDenied,
+    AnswerGarbled,
     AnswerTooLarge,
     CallRejected,
     MethodMissing,
@@ -114,7 +115,9 @@ def decode_batch(
         # A batch refused as a whole is answered with one object (Besu: JsonRpcObjectExecutor).
         refusal = error_in_object(raw)
         if refusal is None:
-            raise _malformed(endpoint, method, f"{len(raw)} bytes: {error}") from error
+            if isinstance(error, msgspec.ValidationError):
+                raise _malformed(endpoint, method, f"{len(raw)} bytes: {error}") from error
+            raise AnswerGarbled(endpoint, method, len(raw), str(error)) from error
         if count > 1 and refusal.code in (_LIMIT_EXCEEDED, _INVALID_REQUEST):
             raise AnswerTooLarge(endpoint, method, code=refusal.code, detail=refusal.message) from None
         raise error_of(refusal, endpoint, method, server_error_passes=server_error_passes) from None

@@ -13,14 +13,15 @@ import jwt
 import msgspec
 from yarl import URL
 
-from node.errors import AccessDenied, NodeRefused, NodeTimeout, NodeUnreachable
+from node.errors import AccessDenied, AnswerTooLarge, NodeRefused
 from node.settings import NodeSettings
-from node.transport import reason_of
+from node.transport import post
 
 # A token is renewed when this share of its life is over, so that no request in flight outlives it.
 _USABLE_SHARE = 0.8
 _LIFETIME_UNKNOWN_S = 300.0  # Besu's own lifetime
 _LIFETIME_MIN_S = 5.0  # a clock far off must not make every request log in
+_ANSWER_BYTES_MAX = 64 * 1024
 
 
 class TokenSource(Protocol):
@@ -97,14 +98,17 @@ class BesuLogin:
 
     async def _log_in(self) -> None:
         try:
-            async with self._session.post(
-                self._url, data=self._credentials, headers={"Content-Type": "application/json"}
-            ) as response:
-                status, raw = response.status, await response.read()
-        except TimeoutError:
-            raise NodeTimeout(self._host, "login", self._session.timeout.total or 0) from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise NodeUnreachable(self._host, reason_of(error)) from None
+            status, raw = await post(
+                self._session,
+                self._url,
+                self._credentials,
+                headers={"Content-Type": "application/json"},
+                endpoint=self._host,
+                method="login",
+                response_bytes_max=_ANSWER_BYTES_MAX,
+            )
+        except AnswerTooLarge as error:  # no smaller batch would make it smaller
+            raise NodeRefused(self._host, "login", status=error.status, detail=error.detail) from None
         if status in (401, 403):
             raise AccessDenied(self._host, f"login refused with HTTP {status}: check user name and password")
         if status in (404, 405):

@@ -20,6 +20,12 @@ class NodeObserver(Protocol):
     def on_head_source(self, source: HeadSource) -> None:
         """Heads now come from `source`."""
 
+    def on_set_aside(self, endpoint: str, reason: str) -> None:
+        """Others are asked before this endpoint: an error's kind, "lagging", or "missing" for a block."""
+
+    def on_disagreement(self, number: int) -> None:
+        """Endpoints of this network give different hashes to one height."""
+
 
 class SilentObserver:
     """Counts nothing."""
@@ -31,3 +37,7 @@ class SilentObserver:
     def on_inconsistent(self, kind: str) -> None: ...
 
     def on_head_source(self, source: HeadSource) -> None: ...
+
+    def on_set_aside(self, endpoint: str, reason: str) -> None: ...
+
+    def on_disagreement(self, number: int) -> None: ...

@@ -35,8 +35,23 @@ class NodeSettings:
     # Parts that disagree are asked again this often: a block may be replaced between two questions.
     inconsistent_retries_max: int = 5
     max_response_bytes: int = 256 * 1024 * 1024
+    # An endpoint that fails is set aside; after so many failures in a row nothing but a probe is sent to it,
+    # first after `set_aside_initial_s`, then after twice as long each time.
+    failures_max: int = 5
+    set_aside_initial_s: float = 0.5
+    set_aside_max_s: float = 15.0
+    # Network and height of each endpoint are checked this often, and before one that failed is trusted again.
+    health_interval_s: float = 15.0
+    check_timeout_s: float = 5.0
+    # An endpoint further behind the best one is asked only where no other can be.
+    lag_blocks_max: int = 5
     # newHeads silent for this long: ask by polling whether the subscription still works.
     head_silence_s: float = 30.0
+
+    @property
+    def slow_batch_s(self) -> float:
+        """A batch that takes longer was too large: the next may take four times as long and still arrive."""
+        return self.request_timeout_s / 4
 
     def tls_context(self) -> ssl.SSLContext:
         """How https and wss endpoints are verified. Raises `ValueError` for a file without a certificate."""

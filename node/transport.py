@@ -55,7 +55,8 @@ async def post(
         raise NodeTimeout(endpoint, method, session.timeout.total or 0) from None
     except (aiohttp.ClientError, OSError) as error:
         # Not chained: aiohttp's own text holds the URL, and URLs hold keys.
-        raise NodeUnreachable(endpoint, reason_of(error)) from None
+        broke = not isinstance(error, aiohttp.ClientConnectorError)
+        raise NodeUnreachable(endpoint, reason_of(error), broke=broke) from None
 
 
 def reason_of(error: Exception) -> str:

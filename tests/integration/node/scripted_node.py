@@ -250,6 +250,8 @@ class Recorder:
     retries: list[tuple[str, str]] = field(default_factory=list)
     inconsistent: list[str] = field(default_factory=list)
     sources: list[HeadSource] = field(default_factory=list)
+    set_aside: list[tuple[str, str]] = field(default_factory=list)
+    disagreements: list[int] = field(default_factory=list)
 
     def on_request(self, endpoint: str, method: str, seconds: float, error_kind: str | None) -> None:
         assert seconds >= 0
@@ -265,6 +267,12 @@ class Recorder:
     def on_head_source(self, source: HeadSource) -> None:
         self.sources.append(source)
 
+    def on_set_aside(self, endpoint: str, reason: str) -> None:
+        self.set_aside.append((endpoint, reason))
+
+    def on_disagreement(self, number: int) -> None:
+        self.disagreements.append(number)
+
 
 def quick(*urls: str, **changes: Any) -> NodeSettings:
     """Settings whose waits a test can afford."""
@@ -272,6 +280,9 @@ def quick(*urls: str, **changes: Any) -> NodeSettings:
         "deadline_s": 2.0,
         "retry_wait_initial_s": 0.001,
         "retry_wait_max_s": 0.002,
+        "set_aside_initial_s": 0.002,
+        "set_aside_max_s": 0.01,
+        "health_interval_s": 3600.0,
         "request_timeout_s": 5.0,
     }
     return NodeSettings(urls=urls, **(defaults | changes))
