@@ -16,6 +16,7 @@ log = structlog.get_logger(__name__)
 
 CHANNEL = "pend:committed"
 _PING_EVERY_S = 5.0
+_ANSWER_S = 4.0
 
 
 async def announce(settings: IndexerSettings, metrics: IndexerMetrics, committed: asyncio.Event) -> None:
@@ -31,11 +32,13 @@ async def announce(settings: IndexerSettings, metrics: IndexerMetrics, committed
             try:
                 if committed.is_set():
                     committed.clear()
-                    await client.publish(CHANNEL, b"")
+                    async with asyncio.timeout(_ANSWER_S):
+                        await client.publish(CHANNEL, b"")
                 else:
                     await ping(client, redis_settings)
             except (RedisError, RedisUnavailable, OSError, TimeoutError) as error:
-                reason = str(error)
+                reason = str(error) or type(error).__name__
+                committed.set()  # what was committed meanwhile is told when it is back
             if up is not (not reason):
                 up = not reason
                 metrics.redis_up(up=up)

@@ -23,7 +23,7 @@ import uvloop
 
 from evm.primitives import to_hex
 from indexer.coverage import Covered, gaps, segments
-from indexer.errors import WorkerFailed, WorkersLost, exit_code, explain
+from indexer.errors import WorkerFailed, WorkersLost, database_kind, exit_code, explain
 from indexer.fetch import FetchLimits
 from indexer.network import Network
 from indexer.segment import SegmentLimits, SegmentWriter
@@ -32,7 +32,7 @@ from indexer.writer import Committed, queries
 from node.client import NodeClient
 from node.observer import HeadSource, NodeObserver, SilentObserver
 from postgres.connections import Connection
-from postgres.errors import translated
+from postgres.errors import DatabaseError, translated
 from postgres.pool import open_pool
 from service.logging import configure_logging
 
@@ -41,6 +41,7 @@ log = structlog.get_logger(__name__)
 # A worker that dies this often without finishing a segment is not an accident.
 _DEATHS_MAX = 10
 _STOP_S = 6.0
+_TERMINATE_S = 1.0
 
 Segment = tuple[int, int]
 
@@ -64,6 +65,13 @@ class _Commit:
 @dataclass(frozen=True, slots=True)
 class _QueueBytes:
     held: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Waits:
+    """A worker met an error that waiting mends; the kind where it was the database's."""
+
+    database_kind: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +107,20 @@ async def plan(connection: Connection, first: int, last: int, segment_blocks: in
     return segments(gaps([Covered(**row) for row in rows], first, last), segment_blocks)
 
 
+async def plan_quarantined(connection: Connection, segment_blocks: int) -> list[Segment]:
+    """The segments of the blocks that were set aside; those stored meanwhile are struck off the list."""
+    with translated():
+        await queries.delete_quarantined_covered.exec(connection)
+        ranges = await queries.select_quarantined_ranges.many(connection)
+    return segments([(row["first"], row["last"]) for row in ranges], segment_blocks)
+
+
 @dataclass(slots=True)
 class Backfill:
-    """One run over `work`. The callbacks and the observer are called in the thread of `run`."""
+    """One run over `work`. The callbacks and the observer are called in the thread of `run`.
+
+    `on_heard` is called whenever a worker has said anything: a commit, a fetched batch, a failure.
+    """
 
     settings: IndexerSettings
     network: Network
@@ -110,6 +129,8 @@ class Backfill:
     on_commit: Callable[[Committed, float], None]
     on_queue_bytes: Callable[[int], None] = lambda _bytes: None
     stopping: Callable[[], bool] = lambda: False
+    on_heard: Callable[[], None] = lambda: None
+    on_database_error: Callable[[str], None] = lambda _kind: None
     observer: NodeObserver = field(default_factory=SilentObserver)
     _waiting: deque[Segment] = field(init=False)
     _workers: list[_Worker] = field(init=False, default_factory=list)
@@ -160,6 +181,7 @@ class Backfill:
         except (EOFError, OSError):  # OSError: it died in the middle of a message
             self._bury(worker)
             return
+        self.on_heard()
         match message:
             case _Commit(committed, seconds):
                 self._blocks += committed.last - committed.first + 1
@@ -168,6 +190,9 @@ class Backfill:
             case _QueueBytes(held):
                 worker.queue_bytes = held
                 self.on_queue_bytes(sum(each.queue_bytes for each in self._workers))
+            case _Waits(kind):
+                if kind is not None:
+                    self.on_database_error(kind)
             case _Observed(calls):
                 for method, arguments in calls:
                     getattr(self.observer, method)(*arguments)
@@ -197,6 +222,8 @@ class Backfill:
             worker.process.join(max(0.0, deadline - time.monotonic()))
             if worker.process.is_alive():
                 worker.process.terminate()
+                worker.process.join(_TERMINATE_S)
+                worker.process.kill()  # a worker that was stopped by SIGSTOP hears nothing else
                 worker.process.join()
 
 
@@ -217,13 +244,22 @@ class _PipeObserver:
         self._calls.append(("on_request", (endpoint, method, seconds, error_kind)))
 
     def on_retry(self, method: str, error_kind: str, wait_s: float) -> None:
+        # Told at once: a worker that waits for its node is not one that hangs.
         self._calls.append(("on_retry", (method, error_kind, wait_s)))
+        self._pipe.send(_Observed(tuple(self._calls)))
+        self._calls.clear()
 
     def on_inconsistent(self, kind: str) -> None:
         self._calls.append(("on_inconsistent", (kind,)))
 
     def on_head_source(self, source: HeadSource) -> None:
         self._calls.append(("on_head_source", (source,)))
+
+    def on_set_aside(self, endpoint: str, reason: str) -> None:
+        self._calls.append(("on_set_aside", (endpoint, reason)))
+
+    def on_disagreement(self, number: int) -> None:
+        self._calls.append(("on_disagreement", (number,)))
 
 
 def _start_worker(settings: IndexerSettings, network: Network) -> _Worker:
@@ -294,6 +330,9 @@ async def _serve(settings: IndexerSettings, network: Network, pipe: Pipe) -> Non
                 on_commit=lambda committed, seconds: pipe.send(_Commit(committed, seconds)),
                 on_queue_bytes=lambda held: observer.flush(_QueueBytes(held)),
                 stopping=pipe.poll,
+                on_wait=lambda error: observer.flush(
+                    _Waits(database_kind(error) if isinstance(error, DatabaseError) else None)
+                ),
             )
             while True:
                 stored = await writer.store(await asyncio.to_thread(pipe.recv))

@@ -15,17 +15,27 @@ import structlog
 from indexer.announce import announce
 from indexer.backfill import Backfill, plan
 from indexer.coverage import Covered, gaps
-from indexer.errors import BackfillIncomplete, FinalityViolated, ReorgTooDeep, Retryable, WorkerFailed
+from indexer.errors import (
+    BackfillIncomplete,
+    FinalityViolated,
+    ReorgTooDeep,
+    Retryable,
+    WorkerFailed,
+    database_kind,
+)
 from indexer.follow import Follower, FollowLimits, select_window
 from indexer.metrics import IndexerMetrics
 from indexer.network import Network, agree_on_network
 from indexer.node_watch import NodeWatch
 from indexer.rows import UnstorableValue
-from indexer.session import writer_session
+from indexer.session import Backend, writer_session
 from indexer.settings import IndexerSettings
+from indexer.stages import Stage, supervise
+from indexer.watermark import keep_checking
 from indexer.writer import Committed, queries
+from node.agreement import Heights, watch_agreement
 from node.client import NodeClient
-from node.errors import NodeRetryable
+from node.errors import BlockMissing, EndpointsDisagree, NodeInconsistent, NodeRetryable
 from node.heads import HeadSeen, heads
 from postgres import errors as database_errors
 from postgres.connections import Connection
@@ -42,7 +52,15 @@ _FINISH_S = 4.0  # of the 10 s that a stop may take
 _LOCK_WAIT_S = 60.0  # a server may take as long to notice that a client is gone
 _CHECK_COVERAGE_S = 5.0
 _RETRY_QUARANTINED_S = 600.0
+_MISSING_MAX = 3
 _NODE_AWAY, _DATABASE_AWAY = 3, 4  # exit codes of a worker that waiting mends
+_STAGES = ("start", "heads", "follow", "fill", "verify")
+_DATABASE_OUTAGES = (
+    database_errors.Unavailable,
+    database_errors.DiskFull,
+    database_errors.OutOfResources,
+    database_errors.StatementTimeout,
+)
 
 
 @dataclass(slots=True)
@@ -53,14 +71,24 @@ class Daemon:
     metrics: IndexerMetrics
     stop: asyncio.Event
     _head: HeadSeen | None = None
+    _heights: Heights | None = None
     _head_changed: asyncio.Event = field(default_factory=asyncio.Event)
     _committed: asyncio.Event = field(default_factory=asyncio.Event)
     _follows_from: int | None = None
     _lock_wait_s: float = 0.0
+    _backend: Backend | None = None
+    _poison: int | None = None
+    _refused: int = 0
+    _converging: bool = False
+    _database_away: set[str] = field(default_factory=set)
+    _stages: dict[str, Stage] = field(init=False)
     _watch: NodeWatch = field(init=False)
 
     def __post_init__(self) -> None:
-        self._watch = NodeWatch(self.metrics)
+        self._stages = {name: Stage(name, self._limit_s(name)) for name in _STAGES}
+        self._watch = NodeWatch(
+            self.metrics, on_life=self._stages["heads"].progressed, on_outage=self._outage_was_said
+        )
 
     async def run(self) -> None:
         """Index until `stop` is set. Raises what an operator has to mend."""
@@ -78,19 +106,38 @@ class Daemon:
                     await main
 
     async def _main(self, node: NodeClient) -> None:
-        network = await self._waiting_out("start", lambda: self._agree(node))
+        network = await self._stage("start", lambda: self._agree(node))
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._watch_heads(node))
-            tasks.create_task(self._waiting_out("follow", lambda: self._follow(node, network)))
-            tasks.create_task(self._waiting_out("fill", lambda: self._fill(network)))
+            tasks.create_task(self._stage("heads", lambda: self._watch_heads(node)))
+            tasks.create_task(self._stage("follow", lambda: self._follow(node, network)))
+            tasks.create_task(self._stage("fill", lambda: self._fill(network)))
+            tasks.create_task(self._verify_in_background())
+            tasks.create_task(self._watch_agreement(node))
             tasks.create_task(announce(self.settings, self.metrics, self._committed))
+
+    async def _stage(self, name: str, step: Callable[[], Awaitable[T]]) -> T:
+        """Repeat `step` through outages; begin it anew when it makes no progress though it has work."""
+        return await supervise(self._stages[name], lambda: self._waiting_out(name, step), self.metrics)
+
+    def _limit_s(self, stage: str) -> float:
+        limit_s = self.settings.follow.watchdog_s
+        if stage != "heads" or not limit_s:
+            return limit_s
+        # It may rest this long between two looks at the node.
+        return limit_s + max(self.settings.node.poll_interval_s, self.settings.node.silence_timeout_s)
+
+    def _outage_was_said(self) -> None:
+        for name in ("start", "heads", "follow"):
+            self._stages[name].progressed()
 
     async def _agree(self, node: NodeClient) -> Network:
         """The network that node and database agree on."""
-        connection = await connect(self.settings.database_settings("pend-index run"))
+        connection = self._stages["start"].holds(
+            await connect(self.settings.database_settings("pend-index run"))
+        )
         try:
             await require_current(connection)
-            self.metrics.database_up(up=True)
+            self._database_answers("start")
             network = await agree_on_network(connection, node)
         finally:
             connection.terminate()
@@ -113,12 +160,29 @@ class Daemon:
             self._head = head
             self.metrics.node_up(up=True)
             self.metrics.head_seen(head.number, head.timestamp)
+            self._stages["heads"].progressed()
+            self._stages["follow"].busy = True
             self._head_changed.set()
 
+    async def _watch_agreement(self, node: NodeClient) -> None:
+        try:
+            await watch_agreement(node, lambda: self._heights)
+        except EndpointsDisagree as error:
+            self.metrics.alarmed(error.kind)
+            log.critical("alarm", kind=error.kind, reason=str(error))
+            raise
+
     async def _follow(self, node: NodeClient, network: Network) -> None:
-        async with writer_session(self.settings, lock_wait_s=self._lock_wait_s) as session:
-            self._lock_wait_s = _LOCK_WAIT_S
-            self.metrics.database_up(up=True)
+        stage = self._stages["follow"]
+        async with writer_session(
+            self.settings,
+            lock_wait_s=self._lock_wait_s,
+            predecessor=self._backend,
+            on_wait=stage.progressed,
+        ) as session:
+            self._lock_wait_s, self._backend = _LOCK_WAIT_S, session.backend
+            stage.holds(session.connection)
+            self._database_answers("follow")
             depth = self.settings.follow.max_reorg_depth
             follower = Follower(
                 node=node,
@@ -133,22 +197,27 @@ class Daemon:
                     full=self.settings.full_checks,
                 ),
                 metrics=self.metrics,
+                on_progress=stage.progressed,
             )
             self._head_changed.set()
             await self._follow_heads(follower)
 
     async def _follow_heads(self, follower: Follower) -> None:
         """Converge on each head; a head met while busy replaces the ones before it."""
-        delay = _BACKOFF_MIN_S
+        delay, stage = _BACKOFF_MIN_S, self._stages["follow"]
         while True:
+            stage.busy = self._head_changed.is_set()
             await self._head_changed.wait()
             self._head_changed.clear()
             if (head := self._head) is None:
                 continue
+            stage.busy = True
             try:
                 # A transaction in progress ends before a stop does.
+                self._converging = True
                 await _unhurried(follower.converge(head))
                 delay = _BACKOFF_MIN_S
+                self._head_was_stored(follower)
             except (FinalityViolated, ReorgTooDeep) as error:
                 kind = "finality_violated" if isinstance(error, FinalityViolated) else "reorg_too_deep"
                 self.metrics.alarmed(kind)
@@ -162,27 +231,75 @@ class Daemon:
                 delay = min(2 * delay, _BACKOFF_MAX_S)
             except (NodeRetryable, UnstorableValue) as error:
                 log.warning("head not stored", number=head.number, reason=str(error), retry_in_s=delay)
+                await self._set_head_aside(follower, head, error)
+                stage.progressed()
                 self._head_changed.set()
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, _BACKOFF_MAX_S)
+            finally:
+                self._converging = False
             links = follower.window.links
             if links:
                 self._follows_from = links[0].number
             self._committed.set()
 
+    async def _set_head_aside(
+        self, follower: Follower, head: HeadSeen, error: NodeRetryable | UnstorableValue
+    ) -> None:
+        """Say in log, metrics and status which block at the head cannot be stored; it is tried on and on."""
+        match error:
+            case NodeInconsistent(inconsistency=kind):
+                number = error.number
+            case BlockMissing():
+                kind, number = "missing", error.block if isinstance(error.block, int) else None
+            case UnstorableValue():
+                kind, number = "unstorable_value", None
+            case _:
+                return
+        self._refused += 1
+        tip = follower.window.tip
+        several = tip is not None and head.number > tip.number + 1 and not follower.singly
+        # A block that is missing once is an endpoint that lags behind the one that announced it.
+        if several or (kind == "missing" and self._refused < _MISSING_MAX):
+            follower.singly = True
+            return
+        if number is None:
+            number = head.number if tip is None else min(tip.number + 1, head.number)
+        with translated():
+            await queries.upsert_quarantined_block.exec(
+                follower.connection, number, None, kind, str(error)[:2000]
+            )
+        self._poison = number
+        self.metrics.head_poisoned(number)
+        log.error("block at the head quarantined", number=number, kind=kind, reason=str(error))
+
+    def _head_was_stored(self, follower: Follower) -> None:
+        follower.singly, self._refused = False, 0
+        tip = follower.window.tip
+        if self._poison is not None and tip is not None and tip.number >= self._poison:
+            log.info("block at the head stored after all", number=self._poison)
+            self._poison = None
+        self.metrics.head_poisoned(self._poison)
+        if tip is not None:
+            self._heights = Heights(tip.number, follower.window.finalized)
+
     async def _fill(self, network: Network) -> None:
         """Store what coverage lacks below the followed range, again and again."""
-        connection = await connect(self.settings.database_settings("pend-index run"))
+        stage = self._stages["fill"]
+        connection = stage.holds(await connect(self.settings.database_settings("pend-index run")))
         set_aside: dict[int, float] = {}  # poison blocks of this run, and when to ask for them again
         try:
             while True:
+                stage.busy = True
                 missing = await self._measure_coverage(connection)
+                stage.progressed()
                 now = asyncio.get_running_loop().time()
                 set_aside = {number: until for number, until in set_aside.items() if until > now}
                 if missing:
                     poisoned = await self._fill_once(connection, network, missing[-1][1], set_aside)
                     set_aside |= dict.fromkeys(poisoned, now + _RETRY_QUARANTINED_S)
                 following = self._follows_from is not None
+                stage.busy = False
                 await asyncio.sleep(_CHECK_COVERAGE_S if following else _BACKOFF_MIN_S)
         finally:
             connection.terminate()
@@ -190,9 +307,9 @@ class Daemon:
     async def _measure_coverage(self, connection: Connection) -> list[tuple[int, int]]:
         with translated():
             covered = [Covered(**row) for row in await queries.select_coverage.many(connection)]
-            quarantined = await queries.select_quarantined_blocks.many(connection)
-        self.metrics.database_up(up=True)
-        self.metrics.quarantined(len(quarantined))
+            quarantined = await queries.count_quarantined_blocks.value(connection)
+        self._database_answers("fill")
+        self.metrics.quarantined(quarantined)
         if self._follows_from is None or not covered:
             return []
         missing = gaps(covered, self.settings.backfill.from_block, covered[-1].last)
@@ -213,10 +330,13 @@ class Daemon:
             return ()
         log.info("filling gaps", segments=len(work), first=work[0][0], last=work[-1][1])
         cancelled = False
-        loop = asyncio.get_running_loop()
+        loop, stage = asyncio.get_running_loop(), self._stages["fill"]
 
         def on_commit(committed: Committed, seconds: float) -> None:
             loop.call_soon_threadsafe(self._filled, committed, seconds)
+
+        def on_heard() -> None:
+            loop.call_soon_threadsafe(stage.progressed)
 
         run = Backfill(
             settings=self.settings,
@@ -227,6 +347,8 @@ class Daemon:
             on_queue_bytes=self.metrics.queued,
             observer=self.metrics,
             stopping=lambda: cancelled or self.stop.is_set(),
+            on_heard=on_heard,
+            on_database_error=self.metrics.database_failed,
         )
         thread = asyncio.create_task(asyncio.to_thread(run.run))
         try:
@@ -255,6 +377,30 @@ class Daemon:
         )
         self._committed.set()
 
+    async def _verify_in_background(self) -> None:
+        """Keep the watermark; whatever ends that, indexing goes on and an alarm says so."""
+        if self.settings.verify.background_blocks_per_s:
+            try:
+                await self._stage("verify", self._verify)
+            except Exception as error:
+                self.metrics.alarmed("verification_failed")
+                log.exception("nothing is verified any more until the next start", reason=str(error))
+
+    async def _verify(self) -> None:
+        stage = self._stages["verify"]
+        connection = stage.holds(await connect(self.settings.database_settings("pend-index verify")))
+        try:
+            await keep_checking(
+                connection,
+                self.settings.verify.background_blocks_per_s,
+                stage=stage,
+                metrics=self.metrics,
+                gives_way=lambda: self._converging,
+                on_checked=lambda: self._database_answers("verify"),
+            )
+        finally:
+            connection.terminate()
+
     async def _waiting_out(self, doing: str, step: Callable[[], Awaitable[T]]) -> T:
         """Repeat `step` while it ends in an outage, waiting longer each time and saying why."""
         delay = _BACKOFF_MIN_S
@@ -265,13 +411,25 @@ class Daemon:
             except (NodeRetryable, database_errors.Retryable, Retryable) as error:
                 if asyncio.get_running_loop().time() - started > _BACKOFF_RESET_S:
                     delay = _BACKOFF_MIN_S
+                self._stages[doing].progressed()
                 if isinstance(error, NodeRetryable):
                     self.metrics.node_up(up=False)
                 elif isinstance(error, database_errors.Retryable):
-                    self.metrics.database_up(up=False)
+                    self._database_fails(doing, error)
                 log.warning("waiting", task=doing, reason=str(error), retry_in_s=delay)
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, _BACKOFF_MAX_S)
+
+    def _database_answers(self, stage: str) -> None:
+        self._database_away.discard(stage)
+        self.metrics.database_up(up=not self._database_away)
+
+    def _database_fails(self, stage: str, error: database_errors.Retryable) -> None:
+        """One stage that the database refuses is enough: a standby still answers those that only read."""
+        self.metrics.database_failed(database_kind(error))
+        if isinstance(error, _DATABASE_OUTAGES):
+            self._database_away.add(stage)
+        self.metrics.database_up(up=not self._database_away)
 
 
 async def _unhurried(work: Coroutine[None, None, None]) -> None:

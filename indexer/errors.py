@@ -11,12 +11,13 @@ IndexerError
 """
 
 import asyncio
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import click
 
-from node.errors import NodeError, WrongChain, WrongGenesis
+from node.errors import EndpointsDisagree, NodeError, WrongChain, WrongGenesis
 from postgres.errors import (
     DatabaseError,
     InvalidData,
@@ -176,8 +177,8 @@ class BackfillIncomplete(Fatal):
     """Everything else was stored; these blocks were set aside with their reasons."""
 
     next_step = (
-        "Read chain.quarantined_blocks for the reasons, mend or replace the node, then run the same backfill "
-        "again: only what is missing is fetched."
+        "Read chain.quarantined_blocks for the reasons, mend or replace the node, then run "
+        "`pend-index backfill --retry-quarantined`: only what is missing is fetched."
     )
 
     def __init__(self, quarantined: Sequence[int]) -> None:
@@ -253,7 +254,7 @@ _CODE_OF: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], int
     ((BackfillIncomplete, WorkersLost), 1),
     ((SettingsInvalid, Refused, click.UsageError), 2),
     ((WrongNetwork, WrongChain, WrongGenesis), 5),
-    ((FinalityViolated, ReorgTooDeep), 6),
+    ((FinalityViolated, ReorgTooDeep, EndpointsDisagree), 6),
     ((SecondWriter, WriterFenced), 7),
     ((SchemaMissing, SchemaOutdated, SchemaNewer), 8),
     (PrivilegeMissing, 9),
@@ -288,6 +289,11 @@ def explain(error: BaseException) -> str:
 # What decides between the members of an exception group: alarms first, then what an operator must mend,
 # then what may pass, and a cancellation only when there is nothing else.
 _URGENCY = (6, 5, 7, 8, 9, 2, 70, 4, 3, 10, 1, 130, 0)
+
+
+def database_kind(error: DatabaseError) -> str:
+    """What the database did as a short label for metrics, such as `disk_full` or `lock_timeout`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).lower()
 
 
 def _code(error: BaseException) -> int:

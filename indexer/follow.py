@@ -4,7 +4,7 @@ Extending, catching up and replacing a branch are answers of `chain.place`; ther
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -73,6 +73,9 @@ class Follower:
     window: Window
     limits: FollowLimits
     metrics: IndexerMetrics
+    on_progress: Callable[[], None] = lambda: None
+    # One block at a time, so that a block that cannot be stored is found and those before it are stored.
+    singly: bool = False
 
     async def converge(self, head: HeadSeen) -> None:
         """Store what it takes for `head` to be on the stored chain.
@@ -103,7 +106,7 @@ class Follower:
                 case Rollback(ancestor, depth):
                     # The node announces a new branch block by block; readers are to see it whole.
                     latest = await self._latest()
-                    if latest.hash != branch[-1].hash:
+                    if latest.hash != branch[-1].hash and not await self._leads_to(latest, branch[-1]):
                         branch = newest = [latest]
                         continue
                     await self._replace(ancestor, depth, await self._fetch_branch(branch))
@@ -133,7 +136,8 @@ class Follower:
 
         Answers with a branch when the node's blocks do not continue the tip.
         """
-        numbers = range(first, min(last, first + self.limits.batch_blocks - 1) + 1)
+        blocks = 1 if self.singly else self.limits.batch_blocks
+        numbers = range(first, min(last, first + blocks - 1) + 1)
         fetched = await self.node.fetch_blocks(numbers, full=self.limits.full)
         links = [_link(block) for block in fetched]
         links = links[: linked_prefix(links)]
@@ -189,6 +193,7 @@ class Follower:
             seconds=asyncio.get_running_loop().time() - started,
         )
         self.metrics.indexed_to(batch[-1].number, batch[-1].timestamp)
+        self.on_progress()
 
     def _finalized(self, number: int) -> int:
         """The highest block that can no longer change once `number` is stored."""
@@ -217,6 +222,11 @@ class Follower:
         if header is None:
             raise BlockMissing(self.node.endpoint, "latest")
         return Link(int(header.number, 16), hex_to_bytes(header.hash), hex_to_bytes(header.parent_hash))
+
+    async def _leads_to(self, latest: Link, top: Link) -> bool:
+        """Whether `top`, above our tip, lies on the way to a head that a gap parts from our tip."""
+        tip = self.window.links[-1].number
+        return top.number > tip and latest.number > tip + 1 and await self._is_canonical(top)
 
     async def _is_canonical(self, link: Link) -> bool:
         """A reorg needs a competing hash that the node stands by, not an announcement (LESSONS 10)."""

@@ -78,7 +78,7 @@ class IndexerMetrics:
         self._reorg_depth.observe(depth)
 
     def alarmed(self, kind: str) -> None:
-        """The writer refuses to go on; `kind`: finality_violated, reorg_too_deep or wrong_network."""
+        """The writer refuses to go on; `kind`: finality_violated, reorg_too_deep or endpoints_disagree."""
         self._alarms.labels(kind).inc()
 
     def queued(self, size_bytes: int) -> None:
@@ -91,6 +91,29 @@ class IndexerMetrics:
 
     def quarantined(self, blocks: int) -> None:
         self._quarantined_blocks.set(blocks)
+
+    def head_poisoned(self, number: int | None) -> None:
+        """The node's newest blocks cannot be stored, from `number` on; None: they can."""
+        self._poison_head_block.set(math.nan if number is None else number)
+
+    def restarted(self, stage: str) -> None:
+        """A stage made no progress though it had work, and was begun again."""
+        self._stage_restarts.labels(stage).inc()
+
+    def verified_to(self, number: int | None) -> None:
+        """All stored blocks up to `number` were recomputed from their rows; None: not one yet."""
+        self._verified_block.set(math.nan if number is None else number)
+
+    def verify_stopped_at(self, number: int | None) -> None:
+        """The watermark stands below block `number`, whose rows differ; None: it moves."""
+        self._verify_difference_block.set(math.nan if number is None else number)
+
+    def differed(self, differences: int) -> None:
+        self._verify_differences.inc(differences)
+
+    def database_failed(self, kind: str) -> None:
+        """The database refused or did not answer; what was asked of it is asked again."""
+        self._database_errors.labels(kind).inc()
 
     def node_up(self, up: bool) -> None:
         self._node_up.set(up)
@@ -117,6 +140,12 @@ class IndexerMetrics:
 
     def on_head_source(self, source: HeadSource) -> None:
         self._head_subscription_up.set(source == "websocket")
+
+    def on_set_aside(self, endpoint: str, reason: str) -> None:
+        self._set_aside.labels(endpoint_host(endpoint), reason).inc()
+
+    def on_disagreement(self, number: int) -> None:  # noqa: ARG002
+        self._disagreements.inc()
 
     def _chain_gauges(self) -> None:
         self._head_block = self._gauge("head_block", "Number of the node's newest block.")
@@ -149,6 +178,15 @@ class IndexerMetrics:
             buckets=_DEPTH_BUCKETS_BLOCKS,
             registry=self.registry,
         )
+        self._stage_restarts = self._counter(
+            "stage_restarts", "Stages begun again because they made no progress, by stage.", ["stage"]
+        )
+        self._verify_differences = self._counter(
+            "verify_differences", "Differences that the verification in the background found."
+        )
+        self._database_errors = self._counter(
+            "database_errors", "What the database refused and was asked again, by kind.", ["kind"]
+        )
         self._alarms = self._counter("alarms", "Refusals to go on that need an operator, by kind.", ["kind"])
 
     def _rpc(self) -> None:
@@ -168,6 +206,14 @@ class IndexerMetrics:
         self._inconsistent = self._counter(
             "inconsistent_answers", "Answers whose parts disagreed and were not stored, by kind.", ["kind"]
         )
+        self._set_aside = self._counter(
+            "endpoints_set_aside",
+            "Times that others were asked before an endpoint (host only), by reason.",
+            ["endpoint", "reason"],
+        )
+        self._disagreements = self._counter(
+            "node_disagreements", "Heights to which two endpoints gave different hashes."
+        )
         self._head_subscription_up = self._gauge(
             "head_subscription_up", "1 while heads come by WebSocket, 0 by polling."
         )
@@ -179,8 +225,17 @@ class IndexerMetrics:
         )
         self._coverage_gaps = self._gauge("coverage_gaps", "Ranges of blocks missing below the stored head.")
         self._quarantined_blocks = self._gauge("quarantined_blocks", "Blocks set aside with a reason.")
+        self._poison_head_block = self._gauge(
+            "poison_head_block", "Block at the head that cannot be stored and is tried again; NaN when none."
+        )
+        self._verified_block = self._gauge(
+            "verified_block", "Every stored block up to this one was recomputed from its rows."
+        )
+        self._verify_difference_block = self._gauge(
+            "verify_difference_block", "Block whose rows differ from what they should be; NaN when none."
+        )
         self._node_up = self._gauge("node_up", "1 while the node answers.")
-        self._database_up = self._gauge("database_up", "1 while the database answers.")
+        self._database_up = self._gauge("database_up", "1 while the database does what it is asked.")
         self._redis_up = self._gauge("redis_up", "1 while Redis answers; NaN when none is configured.")
 
     def _gauge(self, name: str, meaning: str, initial: float = math.nan) -> Gauge:

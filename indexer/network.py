@@ -44,12 +44,16 @@ async def select_network(connection: Connection) -> Network | None:
 async def agree_on_network(connection: Connection, node: NodeClient) -> Network:
     """Record the node's network in an empty database, or make sure that it is the recorded one.
 
-    Every endpoint of the node is checked. Raises `WrongNetwork`; nothing is changed then.
+    Every endpoint is checked: none may be foreign at first, later those that are get set aside. Raises
+    `WrongNetwork`, `WrongChain` or `WrongGenesis`; nothing is changed then.
     """
+    known = await select_network(connection)
+    if known is not None:
+        await node.verify_network(known.chain_id, to_hex(known.genesis_hash))
     offered = await fetch_network(node)
-    if await select_network(connection) is None:
+    if known is None:
         # Endpoints that disagree among themselves must not leave a record behind.
-        await node.verify_network(offered.chain_id, to_hex(offered.genesis_hash))
+        await node.verify_network(offered.chain_id, to_hex(offered.genesis_hash), every=True)
     with translated():
         await queries.register_network.exec(
             connection, offered.chain_id, offered.genesis_hash, offered.consensus.value
@@ -64,5 +68,4 @@ async def agree_on_network(connection: Connection, node: NodeClient) -> Network:
             expected_genesis=recorded.genesis_hash,
             got_genesis=offered.genesis_hash,
         )
-    await node.verify_network(recorded.chain_id, to_hex(recorded.genesis_hash))
     return offered

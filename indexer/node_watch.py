@@ -1,5 +1,7 @@
 """Says when a node endpoint goes away and when it is back, and passes everything on to the metrics."""
 
+from collections.abc import Callable
+
 import structlog
 
 from indexer.metrics import IndexerMetrics
@@ -13,13 +15,24 @@ _AWAY = frozenset({"unreachable", "timeout", "refused", "access_denied"})
 class NodeWatch:
     """The daemon's observer: one log line per change of an endpoint, none per request."""
 
-    def __init__(self, metrics: IndexerMetrics) -> None:
+    def __init__(
+        self,
+        metrics: IndexerMetrics,
+        *,
+        on_life: Callable[[], None] = lambda: None,
+        on_outage: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_life` hears that a request has ended, `on_outage` that no endpoint serves what is asked."""
         self._metrics = metrics
+        self._on_life, self._on_outage = on_life, on_outage
         self._up: dict[str, bool] = {}
 
     def on_request(self, endpoint: str, method: str, seconds: float, error_kind: str | None) -> None:
         self._metrics.on_request(endpoint, method, seconds, error_kind)
+        self._on_life()
         up = error_kind not in _AWAY
+        if not (up or any(each for other, each in self._up.items() if other != endpoint)):
+            self._on_outage()
         if self._up.get(endpoint) is up:
             return
         known_before = endpoint in self._up
@@ -32,11 +45,23 @@ class NodeWatch:
 
     def on_retry(self, method: str, error_kind: str, wait_s: float) -> None:
         self._metrics.on_retry(method, error_kind, wait_s)
+        self._on_life()
+        if wait_s > 0 and method != "eth_subscribe":  # 0: asked of the next endpoint at once
+            self._on_outage()
 
     def on_inconsistent(self, kind: str) -> None:
         self._metrics.on_inconsistent(kind)
         log.warning("node answers disagree; asking again", kind=kind)
 
+    def on_set_aside(self, endpoint: str, reason: str) -> None:
+        self._metrics.on_set_aside(endpoint, reason)
+        log.warning("endpoint set aside", endpoint=endpoint, reason=reason)
+
+    def on_disagreement(self, number: int) -> None:
+        self._metrics.on_disagreement(number)
+        log.error("endpoints disagree about a block", number=number)
+
     def on_head_source(self, source: HeadSource) -> None:
         self._metrics.on_head_source(source)
+        self._on_life()
         log.info("heads come by", source=source)

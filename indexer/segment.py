@@ -52,6 +52,10 @@ def _ignore(_queue_bytes: int) -> None:
     """The queue's size, where nobody asks."""
 
 
+def _unheard(_error: Exception) -> None:
+    """A wait, where nobody counts them."""
+
+
 def _never() -> bool:
     return False
 
@@ -67,6 +71,7 @@ class SegmentWriter:
     on_commit: OnCommit
     on_queue_bytes: Callable[[int], None] = _ignore
     stopping: Callable[[], bool] = _never
+    on_wait: Callable[[Exception], None] = _unheard
 
     async def store(self, segment: tuple[int, int]) -> Stored:
         """Store every block of `segment` that is not stored yet; what is stored already is skipped.
@@ -82,6 +87,7 @@ class SegmentWriter:
                 for first, last in await self._missing(segment, stored.poisoned):
                     await self._store_range(first, last, stored)
             except (NodeRetryable, database_errors.Retryable, errors.Retryable) as error:
+                self.on_wait(error)
                 now = asyncio.get_running_loop().time()
                 if stored.blocks > blocks or not outage_from:
                     blocks, outage_from, delay = stored.blocks, now, _WAIT_MIN_S

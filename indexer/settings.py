@@ -196,6 +196,13 @@ class FollowSection(Section):
         le=10_000,
         description="Blocks that may be rolled back at once; a deeper change stops the writer.",
     )
+    watchdog_s: float = Field(
+        default=120.0,
+        ge=0,
+        le=86_400,
+        description="Seconds without progress after which a stage that has work is started again, 0 means "
+        "never; longer than node.request_timeout_s and database.statement_timeout_s.",
+    )
 
 
 class BackfillSection(Section):
@@ -236,6 +243,12 @@ class VerifySection(Section):
     level: Literal["light", "full"] = Field(
         default="light",
         description="Checks before storing; full also recomputes roots, transaction hashes and senders.",
+    )
+    background_blocks_per_s: float = Field(
+        default=50.0,
+        ge=0,
+        le=10_000,
+        description="Stored blocks per second that the daemon verifies beside its work; 0 means none.",
     )
 
 

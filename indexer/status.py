@@ -32,6 +32,10 @@ class Status:
     outbox_sequence: int
     last_reorg: dict[str, Any] | None
     quarantined: tuple[dict[str, Any], ...]
+    quarantined_blocks: int
+    verified_from: int | None
+    verified_to: int | None
+    verify_difference: str | None
     size_bytes: dict[str, int]
 
     def as_json(self) -> dict[str, Any]:
@@ -48,6 +52,8 @@ async def select_status(
         covered = [Covered(**row) for row in await queries.select_coverage.many(connection)]
         reorg = await queries.select_last_reorg.one(connection)
         quarantined = await queries.select_quarantined_blocks.many(connection)
+        quarantined_blocks = await queries.count_quarantined_blocks.value(connection)
+        verification = await queries.select_verification.one(connection)
         rate = await queries.select_rate.one(connection)
         sizes = await queries.select_table_sizes.many(connection)
         indexed_to = covered[-1].last if covered else None
@@ -73,6 +79,8 @@ async def select_status(
         outbox_sequence=state["outbox_sequence"] if state is not None else 0,
         last_reorg=dict(reorg) if reorg is not None else None,
         quarantined=tuple(dict(row) for row in quarantined),
+        quarantined_blocks=quarantined_blocks,
+        **_verification_fields(verification),
         size_bytes={row["table_name"]: row["bytes"] for row in sizes},
     )
 
@@ -84,6 +92,15 @@ def _network_fields(network: Network | None) -> dict[str, Any]:
         "chain_id": network.chain_id,
         "genesis_hash": "0x" + network.genesis_hash.hex(),
         "consensus": network.consensus.value,
+    }
+
+
+def _verification_fields(row: Any) -> dict[str, Any]:
+    verified = row is not None and row["verified_to"] >= row["first_block"]
+    return {
+        "verified_from": row["first_block"] if verified else None,
+        "verified_to": row["verified_to"] if verified else None,
+        "verify_difference": row["difference"] if row is not None else None,
     }
 
 
@@ -104,7 +121,8 @@ def as_text(status: Status) -> str:
         f"coverage     {_ranges(status.coverage)}",
         f"gaps         {_ranges(status.gaps)} ({status.gap_blocks} blocks)",
         f"last reorg   {_reorg(status.last_reorg)}",
-        f"quarantined  {len(status.quarantined)}",
+        f"verified     {_verified(status)}",
+        f"quarantined  {status.quarantined_blocks}",
     ]
     lines += [f"  block {row['number']}: {row['kind']}: {row['reason']}" for row in status.quarantined[:10]]
     lines += [f"size         {name:<26} {size:>16,} bytes" for name, size in status.size_bytes.items()]
@@ -113,6 +131,11 @@ def as_text(status: Status) -> str:
 
 def _or_dash(value: object) -> str:
     return "-" if value is None else str(value)
+
+
+def _verified(status: Status) -> str:
+    done = "none" if status.verified_to is None else f"{status.verified_from}…{status.verified_to}"
+    return done if status.verify_difference is None else f"{done}, stopped by {status.verify_difference}"
 
 
 def _ranges(ranges: Sequence[tuple[int, int]]) -> str:

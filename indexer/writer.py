@@ -157,6 +157,7 @@ async def _revert(connection: Connection, branch: Branch, new_head: BlockRows, s
     removed = await queries.revert_above.value(connection, ancestor.number, reorg_id)
     await queries.update_reorg_removed.exec(connection, reorg_id, removed)
     await _uncover(connection, ancestor)
+    await queries.cut_verification.exec(connection, ancestor.number)
     payload = json.dumps({"reorg": reorg_id, "depth": depth, "transactions_removed": removed})
     await queries.insert_outbox.exec(
         connection, sequence, "reorg", ancestor.number + 1, old_head.number, ancestor.hash, payload

@@ -176,6 +176,15 @@ CREATE TABLE chain.transactions (
     log_count integer NOT NULL,
     CONSTRAINT transactions_pkey PRIMARY KEY (block_number, transaction_index)
 );
+CREATE TABLE chain.verification (
+    first_block bigint NOT NULL,
+    verified_to bigint NOT NULL,
+    resets bigint NOT NULL DEFAULT 0,
+    difference text,
+    checked_at timestamp with time zone NOT NULL DEFAULT now(),
+    CONSTRAINT verification_first_block_check CHECK ((first_block >= 0)),
+    CONSTRAINT verification_is_a_range CHECK ((verified_to >= (first_block - 1)))
+);
 CREATE TABLE ops.migration_log (
     id character varying(36) NOT NULL,
     migration_hash character varying(64),
@@ -201,7 +210,7 @@ CREATE TABLE ops.migrations (
 
 -- Indexes beside those of constraints
 
--- none
+CREATE UNIQUE INDEX verification_is_one_row ON chain.verification USING btree ((true));
 
 -- Views
 
@@ -355,6 +364,13 @@ CREATE VIEW chain_text.transactions AS
     ('0x'::text || encode(revert_reason, 'hex'::text)) AS revert_reason,
     log_count
    FROM chain.transactions;
+CREATE VIEW chain_text.verification AS
+ SELECT first_block,
+    verified_to,
+    resets,
+    difference,
+    checked_at
+   FROM chain.verification;
 
 -- Functions
 
@@ -545,6 +561,9 @@ GRANT SELECT ON TABLE chain.transaction_locations TO pend_writer;
 GRANT SELECT ON TABLE chain.transactions TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.transactions TO pend_indexer;
 GRANT SELECT ON TABLE chain.transactions TO pend_writer;
+GRANT SELECT ON TABLE chain.verification TO pend_explorer;
+GRANT SELECT, UPDATE ON TABLE chain.verification TO pend_indexer;
+GRANT SELECT ON TABLE chain.verification TO pend_writer;
 GRANT SELECT ON TABLE chain_text.block_locations TO pend_explorer;
 GRANT SELECT ON TABLE chain_text.block_locations TO pend_indexer;
 GRANT SELECT ON TABLE chain_text.block_locations TO pend_writer;
@@ -578,6 +597,9 @@ GRANT SELECT ON TABLE chain_text.transaction_locations TO pend_writer;
 GRANT SELECT ON TABLE chain_text.transactions TO pend_explorer;
 GRANT SELECT ON TABLE chain_text.transactions TO pend_indexer;
 GRANT SELECT ON TABLE chain_text.transactions TO pend_writer;
+GRANT SELECT ON TABLE chain_text.verification TO pend_explorer;
+GRANT SELECT ON TABLE chain_text.verification TO pend_indexer;
+GRANT SELECT ON TABLE chain_text.verification TO pend_writer;
 GRANT SELECT ON TABLE ops.migrations TO pend_explorer;
 GRANT SELECT ON TABLE ops.migrations TO pend_indexer;
 GRANT SELECT ON TABLE ops.migrations TO pend_writer;

@@ -6,7 +6,7 @@ import threading
 
 import click
 
-from indexer.backfill import Backfill, Filled, Segment, plan
+from indexer.backfill import Backfill, Filled, Segment, plan, plan_quarantined
 from indexer.commands.context import Invocation, pass_invocation
 from indexer.errors import EXIT_INTERRUPTED, BackfillIncomplete, RangeAboveHead
 from indexer.network import Network, agree_on_network
@@ -19,8 +19,11 @@ from postgres.pool import connect
 
 
 @click.command("backfill")
-@click.option("--from-block", type=click.IntRange(min=0), required=True, help="First block.")
+@click.option("--from-block", type=click.IntRange(min=0), help="First block.")
 @click.option("--to-block", type=click.IntRange(min=0), help="Last block; the node's head when left out.")
+@click.option(
+    "--retry-quarantined", is_flag=True, help="Try the blocks that were set aside again, instead of a range."
+)
 @click.option("--workers", type=int, help="Worker processes; backfill.workers when left out.")
 @click.option(
     "--verify",
@@ -32,39 +35,52 @@ from postgres.pool import connect
 def backfill(
     context: click.Context,
     invocation: Invocation,
-    from_block: int,
+    from_block: int | None,
     to_block: int | None,
     workers: int | None,
     verify: str | None,
+    *,
+    retry_quarantined: bool,
 ) -> None:
     """Store blocks N to M; what is stored already is skipped, so it can be stopped and run again."""
-    if to_block is not None and to_block < from_block:
+    if retry_quarantined == (from_block is not None) or (retry_quarantined and to_block is not None):
+        raise click.UsageError("give either --from-block, with or without --to-block, or --retry-quarantined")
+    if from_block is not None and to_block is not None and to_block < from_block:
         raise click.UsageError(f"--to-block {to_block} is below --from-block {from_block}; swap them")
     settings = invocation.settings({"backfill.workers": workers, "verify.level": verify})
-    network, work, last = asyncio.run(_prepare(settings, from_block, to_block))
+    network, work, done = asyncio.run(_prepare(settings, from_block, to_block))
     filled = _fill(settings, network, work)
     if filled.stopped:
         click.echo("stopped; everything committed is complete: run the same command to go on", err=True)
         context.exit(EXIT_INTERRUPTED)
     if filled.poisoned:
         raise BackfillIncomplete(filled.poisoned)
-    click.echo(f"blocks {from_block} to {last} are stored")
+    click.echo(done)
 
 
 async def _prepare(
-    settings: IndexerSettings, first: int, last: int | None
-) -> tuple[Network, list[Segment], int]:
-    """Agree on schema, range and network, in this order, so that a refusal has written nothing."""
+    settings: IndexerSettings, first: int | None, last: int | None
+) -> tuple[Network, list[Segment], str]:
+    """Agree on schema, range and network, in this order, so that a refusal has written nothing.
+
+    Answers also with what can be said when all is done. Without `first`, the work is what is quarantined.
+    """
     connection = await connect(settings.database_settings("pend-index backfill"))
     try:
         await require_current(connection)
         async with NodeClient(settings.node_settings()) as node:
+            if first is None:
+                network = await agree_on_network(connection, node)
+                work = await plan_quarantined(connection, settings.backfill.segment_blocks)
+                blocks = sum(end - begin + 1 for begin, end in work)
+                return network, work, f"{blocks} quarantined blocks are stored"
             head = await node.head_number()
             wanted = head if last is None else last
             if first > head or wanted > head:
                 raise RangeAboveHead(first, wanted, head)
             network = await agree_on_network(connection, node)
-        return network, await plan(connection, first, wanted, settings.backfill.segment_blocks), wanted
+        work = await plan(connection, first, wanted, settings.backfill.segment_blocks)
+        return network, work, f"blocks {first} to {wanted} are stored"
     finally:
         connection.terminate()
 

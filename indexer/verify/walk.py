@@ -102,6 +102,20 @@ async def verify(
     )
 
 
+async def verify_covered(connection: Connection, first: int, last: int) -> list[Difference]:
+    """The differences of covered blocks, read in the caller's transaction; a few hundred blocks at most.
+
+    Their locations are checked, locations that no fact stands behind are not looked for.
+    """
+    walk = _Walk(await select_network(connection))
+    differences: list[Difference] = []
+    while first <= last:
+        batch = await _read_batch(connection, first, last, walk)
+        differences += batch.differences
+        first = batch.last + 1
+    return differences
+
+
 async def _read_batch(connection: Connection, position: int, last: int, walk: _Walk) -> _Batch:
     """The next covered blocks, checked, or the whole hole that begins at `position`."""
     covered = await queries.select_next_coverage.one(connection, position, last)

@@ -40,3 +40,18 @@ WHERE held.locktype = 'advisory' AND held.granted
   AND (held.classid::bigint << 32) | held.objid::bigint
       = hashtextextended('pend follower ' || current_database(), 0)
 LIMIT 1;
+
+-- name: act_as_login :exec
+-- Until the transaction ends, act as the login and not as database.role: only it sees and ends its sessions.
+-- no parameters
+SELECT set_config('role', 'none', true);
+
+-- name: select_own_backend :one
+-- Which server process serves this connection.
+-- no parameters
+SELECT pid, backend_start AS started_at FROM pg_stat_activity WHERE pid = pg_backend_pid();
+
+-- name: end_backend :value
+-- End the server process of a session of our own that was lost, so that it lets go of its locks.
+-- $1 pid, $2 when it started
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1::integer AND backend_start = $2::timestamptz;

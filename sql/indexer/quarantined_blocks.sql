@@ -19,3 +19,22 @@ SELECT number, kind, reason, attempts, first_seen_at, last_seen_at
 FROM chain.quarantined_blocks
 ORDER BY number
 LIMIT 1000;
+
+-- name: select_quarantined_ranges :many
+-- All blocks set aside as ranges of neighbours, lowest first.
+-- no parameters
+SELECT min(number) AS first, max(number) AS last
+FROM (SELECT number, number - row_number() OVER (ORDER BY number) AS island FROM chain.quarantined_blocks) AS numbered
+GROUP BY island
+ORDER BY first;
+
+-- name: count_quarantined_blocks :value
+-- How many blocks are set aside.
+-- no parameters
+SELECT count(*) FROM chain.quarantined_blocks;
+
+-- name: delete_quarantined_covered :exec
+-- Forget those that were stored after all.
+-- no parameters
+DELETE FROM chain.quarantined_blocks AS q
+WHERE EXISTS (SELECT FROM chain.coverage AS c WHERE c.blocks @> q.number);
