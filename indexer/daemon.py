@@ -187,7 +187,7 @@ class Daemon:
             follower = Follower(
                 node=node,
                 connection=session.connection,
-                consensus=network.consensus,
+                network=network,
                 epoch=session.epoch,
                 window=await select_window(session.connection, depth),
                 limits=FollowLimits(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from evm.consensus import Consensus, has_immediate_finality
+from evm.consensus import has_immediate_finality
 from evm.primitives import hex_to_bytes, to_hex
 from indexer.chain import (
     BelowWindow,
@@ -26,6 +26,7 @@ from indexer.chain import (
 )
 from indexer.errors import CoverageConflict, FinalityViolated, ReorgTooDeep
 from indexer.metrics import IndexerMetrics
+from indexer.network import Network
 from indexer.rows import BlockRows, block_rows
 from indexer.writer import Branch, Committed, queries, replace, store
 from node.client import NodeClient
@@ -68,7 +69,7 @@ class Follower:
 
     node: NodeClient
     connection: Connection
-    consensus: Consensus
+    network: Network
     epoch: int
     window: Window
     limits: FollowLimits
@@ -112,7 +113,7 @@ class Follower:
                     await self._replace(ancestor, depth, await self._fetch_branch(branch))
                     branch = newest
                 case TooDeep() as refused:
-                    if not await self._is_canonical(branch[-1]):
+                    if not await self._is_meant(branch[-1]):
                         return None
                     raise _refusal(refused, self.window)
 
@@ -197,7 +198,7 @@ class Follower:
 
     def _finalized(self, number: int) -> int:
         """The highest block that can no longer change once `number` is stored."""
-        if has_immediate_finality(self.consensus):
+        if has_immediate_finality(self.network.consensus):
             return number
         return number - self.window.max_reorg_depth
 
@@ -233,11 +234,23 @@ class Follower:
         header = await self.node.fetch_header(link.number)
         return header is not None and hex_to_bytes(header.hash) == link.hash
 
+    async def _is_meant(self, link: Link) -> bool:
+        """Before an alarm: does the node stand by this hash, and is it still the recorded network?
+
+        A reset or foreign endpoint is set aside and another asked; with none left `WrongGenesis` says
+        what really happened (invariant 9).
+        """
+        if not await self._is_canonical(link):
+            return False
+        network = self.network
+        await self.node.verify_network(network.chain_id, to_hex(network.genesis_hash))
+        return await self._is_canonical(link)
+
     async def _check_below_window(self, number: int, hash_: bytes) -> None:
         """A head far below the tip is a node that lags, unless its hash contradicts the stored one."""
         with translated():
             links = await queries.select_links.many(self.connection, number, number)
-        if links and links[0]["hash"] != hash_ and await self._is_canonical(Link(number, hash_, b"")):
+        if links and links[0]["hash"] != hash_ and await self._is_meant(Link(number, hash_, b"")):
             refused = TooDeep(
                 number,
                 links[0]["hash"],

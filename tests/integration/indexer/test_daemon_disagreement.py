@@ -51,3 +51,20 @@ async def test_endpoint_of_another_network_is_left_out_while_and_when_the_daemon
                 chain.advance(3)
                 await follows(running, embedded_database, second)
     await assert_holds_chain(embedded_database, chain)
+
+
+async def test_network_reset_behind_the_only_endpoint_stops_the_daemon_with_5_and_changes_nothing(
+    embedded_database: str,
+) -> None:
+    """What looks like a broken finality is another network: the cause that is named is the genesis."""
+    reset = Devnet(42, Consensus.QBFT, history_blocks=40, transactions_per_block=2)
+    async with DevnetServer(network()) as server, daemon(embedded_database, server) as running:
+        await fills(running, embedded_database)
+        await follows(running, embedded_database, server)
+        before = await digests(embedded_database)
+        server.devnet = reset
+        reset.advance()
+        finished = await running.finished()
+    assert finished.code == 5, finished.output
+    assert f"0x{reset.genesis.hash.hex()}" in finished.stderr
+    assert await digests(embedded_database) == before
