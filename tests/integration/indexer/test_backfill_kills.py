@@ -62,7 +62,7 @@ async def test_backfill_killed_again_and_again_is_completed_by_the_next_run(
 ) -> None:
     rng = random.Random(seed)
     env = environment(embedded_database, server.http_url, **SMALL_STEPS)
-    for _ in range(3):
+    for _ in range(2):
         async with pend_index(*WHOLE, "--workers", "2", env=env) as running:
             await at_exchange(server, rng.randint(1, 40), running)
             workers = children_of(running.pid)

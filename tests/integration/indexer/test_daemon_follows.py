@@ -12,7 +12,7 @@ from devnet.faults import NoFaults
 from devnet.server import DevnetServer
 from evm.consensus import Consensus
 from tests.database import DatabaseServer
-from tests.devnet_faults import Answerless, Lagging, LyingReceipts
+from tests.devnet_faults import Answerless, Lagging
 from tests.integration.indexer.daemons import daemon, fills, follows
 from tests.integration.indexer.histories import truth_of
 from tests.invariants import hold_at_every_commit
@@ -99,48 +99,24 @@ async def test_daemon_follows_the_head_first_and_fills_the_past_behind_it(
     assert first == 300 - 8, "the head came first"
 
 
-async def test_daemon_far_behind_jumps_to_the_head_and_fills_the_gap(embedded_database: str) -> None:
+async def test_daemon_far_behind_jumps_to_the_head_and_fills_the_gap_but_for_a_poison_block(
+    embedded_database: str,
+) -> None:
     devnet = Devnet(23, Consensus.CLIQUE, history_blocks=1400, transactions_per_block=0)
-    async with DevnetServer(devnet) as server:
-        server.faults = Lagging(devnet, 40)
-        async with daemon(embedded_database, server, follow__max_reorg_depth=8) as running:
-            await fills(running, embedded_database)
-            server.faults = NoFaults()
-            await running.says("gap left to the backfill")
-            await follows(running, embedded_database, server)
-            await fills(running, embedded_database)
-        await assert_holds_chain(embedded_database, devnet)
-
-
-async def test_poison_block_keeps_no_other_gap_from_being_filled(embedded_database: str) -> None:
-    devnet = Devnet(23, Consensus.CLIQUE, history_blocks=1400, transactions_per_block=0)
+    settings: dict[str, Any] = {"follow__max_reorg_depth": 8, "backfill__workers": 1}
     async with DevnetServer(devnet) as server:
         server.faults = Lagging(devnet, 40, wrong={20})
-        async with daemon(embedded_database, server, follow__max_reorg_depth=8) as running:
+        async with daemon(embedded_database, server, **settings) as running:
             await running.says("1 blocks could not be stored: 20")
             server.faults = Lagging(devnet, 1400, wrong={20})
             await running.says("gap left to the backfill")
+            await follows(running, embedded_database, server)
 
             async def all_but_one_are_stored() -> bool:
                 return await value(embedded_database, "SELECT count(*) FROM chain.blocks") == 1400
 
             await running.until(all_but_one_are_stored, "everything but block 20 is stored")
-
-
-async def test_daemon_sets_a_poison_block_aside_and_fills_the_rest(embedded_database: str) -> None:
-    devnet = Devnet(24, history_blocks=120, transactions_per_block=1)
-    async with DevnetServer(devnet, faults=LyingReceipts({50})) as server:
-        settings: dict[str, Any] = {
-            "follow__max_reorg_depth": 4,
-            "node__batch_blocks_max": 4,
-            "backfill__workers": 1,
-        }
-        async with daemon(embedded_database, server, **settings) as running:
-            await running.says("1 blocks could not be stored: 50")
-            devnet.advance()
-            await follows(running, embedded_database, server)
-            await running.until(lambda: has_quarantined(running), "quarantined in the metrics")
-        assert await value(embedded_database, "SELECT count(*) FROM chain.blocks") == 121
+            await running.until(lambda: has_quarantined(running), "block 20 in the metrics")
         server.faults = NoFaults()
         async with daemon(embedded_database, server, **settings) as running:
             await fills(running, embedded_database)
@@ -157,8 +133,15 @@ async def has_quarantined(running: Running) -> bool:
     ) == (1, 1, 1)
 
 
-@pytest.mark.parametrize("doing", ["following", "filling", "waiting for the node"])
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    ("doing", "number"),
+    [
+        ("following", signal.SIGTERM),
+        ("following", signal.SIGINT),
+        ("filling", signal.SIGTERM),
+        ("waiting for the node", signal.SIGTERM),
+    ],
+)
 async def test_daemon_told_to_stop_ends_with_0_within_10_s(
     doing: str, number: signal.Signals, embedded_database: str
 ) -> None:

@@ -186,6 +186,7 @@ def test_alert_rule_is_whole_and_uses_metrics_that_exist(rule: dict[str, object]
     metrics = IndexerMetrics()
     metrics.alarmed("x")
     metrics.on_inconsistent("x")
+    metrics.restarted("x")
     samples = {sample.name for family in metrics.registry.collect() for sample in family.samples}
     used = set(re.findall(r"pend_indexer_\w+", str(rule["expr"])))
     assert used <= samples
