@@ -26,6 +26,8 @@ async def announce(settings: IndexerSettings, metrics: IndexerMetrics, committed
         return
     client = open_redis(redis_settings)
     up: bool | None = None
+    task = asyncio.current_task()
+    assert task is not None
     try:
         while True:
             reason = ""
@@ -39,6 +41,8 @@ async def announce(settings: IndexerSettings, metrics: IndexerMetrics, committed
             except (RedisError, RedisUnavailable, OSError, TimeoutError) as error:
                 reason = str(error) or type(error).__name__
                 committed.set()  # what was committed meanwhile is told when it is back
+            if task.cancelling():  # one that meets the driver while it connects is lost there
+                raise asyncio.CancelledError
             if up is not (not reason):
                 up = not reason
                 metrics.redis_up(up=up)

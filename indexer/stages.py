@@ -20,6 +20,7 @@ log = structlog.get_logger(__name__)
 
 _LOOK_EVERY_S = 1.0
 _PATIENCE_MAX = 8  # a stage that needs long to begin is not ended for ever before it has
+_ASK_AGAIN_S = 1.0
 _END_S = 5.0  # a transaction may end, a query be cancelled; then its connection is taken away
 
 
@@ -88,8 +89,9 @@ async def _end(stage: Stage, task: "asyncio.Future[T]") -> None:
     if not task.done():
         task.cancel()
         await asyncio.wait({task}, timeout=_END_S)
-    if not task.done():
+    while not task.done():  # a library may swallow a cancellation: ask until it is heard
         stage.break_off()
-        await asyncio.wait({task})
+        task.cancel()
+        await asyncio.wait({task}, timeout=_ASK_AGAIN_S)
     if not task.cancelled():
         task.exception()  # looked at: its stage begins again, or the error was handed on already

@@ -12,10 +12,14 @@ from devnet.chain import Devnet
 from devnet.faults import Call, DropConnection, Exchange, NoFaults
 
 
+@dataclass
 class Answerless(NoFaults):
-    """Hangs up on whoever asks anything, as a node that is being restarted."""
+    """Hangs up on whoever asks anything, as a node that is being restarted; counts them."""
+
+    asked: int = 0
 
     async def before(self, exchange: Exchange) -> web.Response | None:
+        self.asked += 1
         raise DropConnection
 
 

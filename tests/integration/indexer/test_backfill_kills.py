@@ -132,8 +132,10 @@ async def test_workers_whose_parent_is_killed_end_although_the_node_is_away(
     async with pend_index(*WHOLE, "--workers", "2", env=env) as running:
         await running.until(lambda: len(children_of(running.pid)) == 2, "two workers are started")
         await at_exchange(server, 12, running)
-        server.faults = Answerless()
+        server.faults = away = Answerless()
+        await running.until(lambda: away.asked > 10, "the workers ask again and again")
         workers = children_of(running.pid)
+        assert workers
         running.send(signal.SIGKILL)
         await gone(workers)
 
