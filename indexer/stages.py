@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 _LOOK_EVERY_S = 1.0
 _PATIENCE_MAX = 8  # a stage that needs long to begin is not ended for ever before it has
-_ASK_AGAIN_S = 1.0
+_ASK_AGAIN_S = 10.0  # longer than ending the workers of a backfill takes
 _END_S = 5.0  # a transaction may end, a query be cancelled; then its connection is taken away
 
 
@@ -91,7 +91,7 @@ async def _end(stage: Stage, task: "asyncio.Future[T]") -> None:
         await asyncio.wait({task}, timeout=_END_S)
     while not task.done():  # a library may swallow a cancellation: ask until it is heard
         stage.break_off()
-        task.cancel()
         await asyncio.wait({task}, timeout=_ASK_AGAIN_S)
+        task.cancel()
     if not task.cancelled():
         task.exception()  # looked at: its stage begins again, or the error was handed on already
