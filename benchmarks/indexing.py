@@ -1,0 +1,102 @@
+"""One run of the shipped `pend-index backfill`, a process as an operator starts it, timed from outside.
+
+The database's own clock says when each transaction was committed (`track_commit_timestamp`).
+"""
+
+import os
+import resource
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+import psycopg
+
+_COMMITS = """
+    SELECT (to_block - from_block + 1)::int, extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8 AS at
+    FROM chain.outbox ORDER BY at
+"""
+_STORED = "SELECT coalesce(sum(upper(blocks) - lower(blocks)), 0)::int FROM chain.coverage"
+
+
+class Node(Protocol):
+    """What serves the chain; asked beforehand to forget what it saw."""
+
+    @property
+    def url(self) -> str: ...
+
+    def reset(self) -> None: ...
+
+    def first_block_at(self) -> float | None:
+        """When the first block was asked for; None where that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """What a run took; `wall_s` is the whole process, its start included."""
+
+    blocks: int
+    first_block_at: float | None
+    commits: tuple[tuple[int, float], ...]  # blocks, when
+    wall_s: float
+    cpu_s: float  # parent and workers, start included
+    rss_max_bytes: int  # the largest process
+
+    @property
+    def blocks_per_s(self) -> float:
+        """From the first block asked for to the last commit."""
+        assert self.first_block_at is not None
+        return self.blocks / (self.commits[-1][1] - self.first_block_at)
+
+    @property
+    def steady_blocks_per_s(self) -> float:
+        """From the first commit to the last one, without the blocks of the first."""
+        return sum(blocks for blocks, _ in self.commits[1:]) / (self.commits[-1][1] - self.commits[0][1])
+
+
+def backfill(dsn: str, node: Node, blocks: int, *, workers: int, **settings: object) -> Indexed:
+    """Index blocks 0 to `blocks` - 1 into the fresh database `dsn`; `node__urls="…"` sets node.urls."""
+    values: dict[str, object] = {"database__dsn": dsn, "node__urls": node.url, **settings}
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("PEND_")},
+        **{f"PEND_{name.upper()}": str(value) for name, value in values.items()},
+    }
+    command = ["backfill", "--from-block", "0", "--to-block", str(blocks - 1), "--workers", str(workers)]
+    node.reset()
+    started = time.monotonic()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "indexer", *command],
+        cwd="/",  # no ./pend.toml
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    output = process.stdout.read()
+    usage = _wait(process)
+    wall_s = time.monotonic() - started
+    if process.returncode:
+        raise RuntimeError(f"pend-index backfill ended with {process.returncode}:\n{output[-4000:]}")
+    with psycopg.connect(dsn) as connection:
+        commits = connection.execute(_COMMITS).fetchall()
+        stored = connection.execute(_STORED).fetchone()
+    if stored != (blocks,):
+        raise RuntimeError(f"{stored} blocks are covered instead of {blocks}:\n{output[-4000:]}")
+    return Indexed(
+        blocks=blocks,
+        first_block_at=node.first_block_at(),
+        commits=tuple((count, at) for count, at in commits),
+        wall_s=wall_s,
+        cpu_s=usage.ru_utime + usage.ru_stime,
+        rss_max_bytes=usage.ru_maxrss * 1024,
+    )
+
+
+def _wait(process: subprocess.Popen[str]) -> resource.struct_rusage:
+    """Wait for the end; what the process and its own children used."""
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return usage
