@@ -218,7 +218,10 @@ class RangeAboveHead(Refused):
 
     def __init__(self, from_block: int, to_block: int, head: int) -> None:
         self.from_block, self.to_block, self.head = from_block, to_block, head
-        super().__init__(f"blocks {from_block} to {to_block} were asked for, the node's head is {head}")
+        asked = (
+            f"blocks {from_block} to {to_block}" if to_block >= from_block else f"blocks from {from_block} on"
+        )
+        super().__init__(f"{asked} were asked for, the node's head is {head}")
 
 
 class MetricsUnavailable(Refused):
@@ -267,6 +270,13 @@ _CODE_OF: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], int
 )
 
 
+# For errors of packages that know nothing of our settings and commands.
+_NEXT_STEP_OF = {
+    4: "Check that PostgreSQL runs and that database.dsn names its host, port, database and login.",
+    9: "Run `pend-index db migrate` as the owner, or set database.role = pend_indexer.",
+}
+
+
 def exit_code(error: BaseException) -> int:
     """The process exit code for what ended it; of several errors at once, the one no retry mends."""
     return min((_code(leaf) for leaf in _leaves(error)), key=_URGENCY.index)
@@ -282,7 +292,7 @@ def explain(error: BaseException) -> str:
         return "Interrupted; everything committed so far is complete."
     if worst == 70:
         what = f"unexpected {type(told).__name__}: {what}"
-    next_step = getattr(told, "next_step", "")
+    next_step = getattr(told, "next_step", "") or _NEXT_STEP_OF.get(worst, "")
     return f"{what}\n{next_step}" if next_step else what
 
 

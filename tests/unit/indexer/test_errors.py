@@ -131,7 +131,7 @@ def test_explain_names_numbers_and_hashes() -> None:
 
 
 def test_explain_foreign_error_hides_secrets() -> None:
-    message = explain(Unavailable("cannot reach postgresql://u:geheim@h/d"))
+    message, _next_step = explain(Unavailable("cannot reach postgresql://u:geheim@h/d")).split("\n")
     assert message == "cannot reach postgresql://u:***@h/d"
 
 
@@ -161,3 +161,15 @@ def test_every_node_and_database_error_has_an_expected_code() -> None:
 
     for kind in [*below(NodeError), *below(DatabaseError)]:
         assert exit_code(kind.__new__(kind)) in (3, 4, 5, 6, 8, 9, 70), kind
+
+
+def test_explain_database_away_says_what_to_check() -> None:
+    assert "database.dsn" in explain(Unavailable("database unreachable: connection refused"))
+
+
+def test_explain_privilege_missing_says_who_must_act() -> None:
+    assert "pend-index db migrate" in explain(PrivilegeMissing("permission denied for table blocks"))
+
+
+def test_range_from_above_the_head_on_names_where_it_begins() -> None:
+    assert str(RangeAboveHead(500, 20, 20)).startswith("blocks from 500 on were asked for")
