@@ -1,20 +1,27 @@
 """Blocks from the node in order, several batches ahead, never more bytes than allowed (LESSONS 21).
 
-The next batches are fetched and turned into rows while the caller stores the last ones.
+The next batches are fetched while the caller stores the last ones. An answer is read only when its turn
+comes, block by block, and each block's rows are made before the next is read (node.block_parts.read_block).
 """
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from indexer.rows import BlockRows, UnstorableValue, block_rows
+from node.block_parts import UnreadBlock, read_block
 from node.client import NodeClient
-from node.errors import BlockMissing, NodeInconsistent
+from node.errors import BlockMissing, NodeError, NodeInconsistent
 from node.wire import FetchedBlock
 
 # JSON bytes that one batch should hold: more gains nothing (PERF.md 4.6), less pays per request.
 _BATCH_TARGET_BYTES = 2 * 1024 * 1024
+
+# Batches in flight to begin with; more as soon as the caller has to wait. What arrives long before it is
+# read has left the processor's cache by then.
+_AHEAD_FIRST = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +43,12 @@ class Poison:
     reason: str
 
 
+_Answers: TypeAlias = Sequence[UnreadBlock] | Sequence[FetchedBlock] | None
+
+
 @dataclass(slots=True)
 class _Sizes:
-    """Bytes held now, and what one block takes: rows as hex text plus the answer they came from."""
+    """Bytes of answers held now, and what one block takes: its answer and its rows."""
 
     held: int = 0
     block: float = 4096.0
@@ -62,57 +72,90 @@ async def fetch_in_order(
 
     Raises the node's retryable errors when its deadline is over, and its fatal ones at once.
     """
-    sizes, next_number = _Sizes(), first
-    pending: deque[asyncio.Task[list[BlockRows | Poison]]] = deque()
+    sizes, next_number, ahead = _Sizes(), first, _AHEAD_FIRST
+    pending: deque[tuple[range, asyncio.Task[_Answers]]] = deque()
     try:
         while pending or next_number <= last:
-            while next_number <= last and len(pending) < limits.in_flight_max:
+            while next_number <= last and len(pending) < ahead:
                 blocks = max(1, min(limits.batch_blocks_max, int(_BATCH_TARGET_BYTES / sizes.block)))
-                expected = sizes.held + (len(pending) + 1) * blocks * sizes.block
+                expected = (len(pending) + 1) * blocks * sizes.block
                 if pending and expected > limits.queue_bytes_max:
                     break
                 numbers = range(next_number, min(next_number + blocks, last + 1))
-                pending.append(asyncio.create_task(_fetch_rows(node, numbers, sizes, full=full)))
+                pending.append((numbers, asyncio.create_task(_fetch(node, numbers, sizes, full=full))))
                 next_number = numbers.stop
-            batch = await pending.popleft()
+            numbers, task = pending.popleft()
+            if not task.done():
+                # Waiting for the node: the next batches must be asked for earlier.
+                ahead = min(ahead + 1, limits.in_flight_max)
+            answers = await task
             on_queue_bytes(sizes.held)
+            sizes.held -= _bytes(answers)
+            del task
+            batch = await _to_rows(node, numbers, answers, full=full)
+            del answers
+            sizes.learn([rows for rows in batch if isinstance(rows, BlockRows)])
             yield batch
-            sizes.held -= _held(batch)
             on_queue_bytes(sizes.held)
     finally:
-        for task in pending:
+        for _, task in pending:
             task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
+        await asyncio.gather(*(task for _, task in pending), return_exceptions=True)
 
 
-def _held(batch: list[BlockRows | Poison]) -> int:
-    return sum(rows.memory_bytes for rows in batch if isinstance(rows, BlockRows))
-
-
-async def _fetch_rows(
-    node: NodeClient, numbers: range, sizes: _Sizes, *, full: bool
-) -> list[BlockRows | Poison]:
+async def _fetch(node: NodeClient, numbers: range, sizes: _Sizes, *, full: bool) -> _Answers:
+    """Answers about `numbers`: unread, or read where that way failed; None where one of them is at odds."""
+    answers: _Answers
     try:
-        batch = await _to_rows(await node.fetch_blocks(numbers, full=full))
-    except (NodeInconsistent, BlockMissing, UnstorableValue) as error:
-        # One block spoils its batch: find it, keep its neighbours.
-        if len(numbers) > 1:
-            middle = numbers[len(numbers) // 2]
-            below = await _fetch_rows(node, range(numbers.start, middle), sizes, full=full)
-            return below + await _fetch_rows(node, range(middle, numbers.stop), sizes, full=full)
-        return [_poison(numbers[0], error)]
-    sizes.learn(batch)
-    sizes.held += sum(rows.memory_bytes for rows in batch)
-    return list(batch)
+        answers = await node.fetch_unread(numbers)
+    except NodeError:
+        answers = None
+    if answers is None:
+        try:
+            answers = await node.fetch_blocks(numbers, full=full)
+        except (NodeInconsistent, BlockMissing):
+            return None
+    sizes.held += _bytes(answers)
+    return answers
 
 
-async def _to_rows(fetched: list[FetchedBlock]) -> list[BlockRows]:
-    rows = []
-    for block in fetched:
-        rows.append(block_rows(block))
+def _bytes(answers: _Answers) -> int:
+    return sum(each.size_bytes for each in answers or ())
+
+
+async def _to_rows(
+    node: NodeClient, numbers: range, answers: _Answers, *, full: bool
+) -> list[BlockRows | Poison]:
+    """Rows of the answers; from the first that cannot be stored on, what asking again brings."""
+    batch: list[BlockRows | Poison] = []
+    for each in answers or ():
+        try:
+            fetched = read_block(each, full=full) if isinstance(each, UnreadBlock) else each
+            if fetched is None:
+                break
+            batch.append(block_rows(fetched))
+        except NodeInconsistent as error:
+            node.observer.on_inconsistent(error.inconsistency)
+            break
+        except (NodeError, UnstorableValue):
+            break
         # A COPY in progress needs several turns of the loop: +17 to 49 % (PERF.md 4.4).
         await asyncio.sleep(0)
-    return rows
+    if len(batch) < len(numbers):
+        batch += await _fetch_rows(node, numbers[len(batch) :], full=full)
+    return batch
+
+
+async def _fetch_rows(node: NodeClient, numbers: range, *, full: bool) -> list[BlockRows | Poison]:
+    """Rows by asking anew, until every block that cannot be stored is found; its neighbours are kept."""
+    try:
+        return [block_rows(fetched) for fetched in await node.fetch_blocks(numbers, full=full)]
+    except (NodeInconsistent, BlockMissing, UnstorableValue) as error:
+        if len(numbers) == 1:
+            return [_poison(numbers[0], error)]
+    middle = numbers[len(numbers) // 2]
+    below = await _fetch_rows(node, range(numbers.start, middle), full=full)
+    return below + await _fetch_rows(node, range(middle, numbers.stop), full=full)
 
 
 def _poison(number: int, error: NodeInconsistent | BlockMissing | UnstorableValue) -> Poison:

@@ -119,6 +119,7 @@ class SegmentWriter:
             on_queue_bytes=self.on_queue_bytes,
         )
         batch: list[BlockRows] = []
+        batch_rows = 0
         committing: asyncio.Task[None] | None = None
         try:
             async with aclosing(stream):
@@ -127,11 +128,12 @@ class SegmentWriter:
                         # The blocks before a poison block are committed without it.
                         await self._commit(run, stored)
                         await self._quarantine(poison, stored)
-                    if sum(rows.rows for rows in batch) >= self.limits.commit_rows:
+                    batch_rows += sum(rows.rows for rows in fetched if isinstance(rows, BlockRows))
+                    if batch_rows >= self.limits.commit_rows:
                         if committing is not None:
                             await committing
                         committing = asyncio.create_task(self._commit(batch, stored))
-                        batch = []
+                        batch, batch_rows = [], 0
                     if self.stopping():
                         break
             if committing is not None:

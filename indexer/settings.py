@@ -138,7 +138,10 @@ class NodeSection(Section):
         description="Blocks per JSON-RPC batch at most; 5 to 20 measured best, shrinks by itself.",
     )
     connections_max: int = Field(
-        default=8, ge=1, le=64, description="Connections per endpoint at most; Besu closes the 81st."
+        default=20,
+        ge=1,
+        le=64,
+        description="Connections per endpoint at most, in each backfill worker; Besu closes the 81st.",
     )
     request_timeout_s: float = Field(default=30.0, gt=0, le=600, description="Seconds one request may take.")
     retry_deadline_s: float = Field(

@@ -20,6 +20,7 @@ from tenacity import (
 from yarl import URL
 
 from node import block_parts
+from node.block_parts import UnreadBlock
 from node.endpoint import Endpoint
 from node.endpoints import Endpoints
 from node.errors import BlockMissing, NodeError, NodeInconsistent, NodeRetryable
@@ -116,6 +117,16 @@ class NodeClient:
             return []
         return await self._run(
             "eth_getBlockByNumber", lambda on: block_parts.fetch_numbered(on, numbers, full=full)
+        )
+
+    async def fetch_unread(self, numbers: Sequence[int]) -> list[UnreadBlock] | None:
+        """Blocks for `read_block`, from one endpoint; None where `fetch_blocks` must be asked.
+
+        The fast way for many blocks: nothing is retried or learnt from. Whatever fails, here or in
+        `read_block`, is asked for again by `fetch_blocks`.
+        """
+        return await self._endpoints.run(
+            "eth_getBlockByNumber", lambda on: block_parts.fetch_unread(on, numbers)
         )
 
     async def fetch_block_by_number(self, number: int, *, full: bool) -> FetchedBlock | None:

@@ -64,6 +64,8 @@ class Endpoint:
         self.block_limit = BatchLimit(settings.batch_blocks_max, settings.slow_batch_s)
         self.call_limit = BatchLimit(settings.batch_calls_max, settings.slow_batch_s)
         self.receipts_by = ReceiptsBy.BLOCK_HASH
+        # Whether answers to batches can be read block by block.
+        self.splits_batches = True
         self.health = Health(
             failures_max=settings.failures_max,
             wait_initial_s=settings.set_aside_initial_s,
@@ -137,6 +139,12 @@ class Endpoint:
             results += answered
             total_bytes += size_bytes
         return results, total_bytes
+
+    async def raw_batch(self, method: str, params: Sequence[str]) -> bytes:
+        """The answer to one batch, not read: what it refuses is found by whoever reads it."""
+        body = batch_body(method, params)
+        token = await self._tokens.token()
+        return await self._observed(method, lambda: self._post(method, body, token))
 
     async def _fetch_quantity(self, method: str) -> int:
         value = await self.call(method, [])

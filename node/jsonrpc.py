@@ -69,6 +69,8 @@ class BlocksDecoder:
 
 
 BLOCKS: Final = BlocksDecoder()
+BLOCK: Final = msgspec.json.Decoder(Response[WireBlock])
+RECEIPTS_OF_BLOCK: Final = msgspec.json.Decoder(Response[list[WireReceipt]])
 HEADERS: Final = msgspec.json.Decoder(list[Response[WireHeader]])
 HASHES: Final = msgspec.json.Decoder(list[Response[NumberAndHash]])
 BLOCK_RECEIPTS: Final = msgspec.json.Decoder(list[Response[list[WireReceipt]]])
@@ -85,6 +87,8 @@ _TOO_MUCH = frozenset({_LIMIT_EXCEEDED, -32002, -32003})  # geth: timed out, res
 _INTERNAL_ERROR = -32603
 _INVALID_REQUEST = -32600
 _SERVER_ERROR = -32000
+
+_RESPONSE_START = b'{"jsonrpc":'
 
 
 def batch_body(method: str, params: Sequence[str]) -> bytes:
@@ -132,6 +136,48 @@ def decode_batch(
             return _in_order(responses, endpoint=endpoint, method=method)
         results.append(response.result)
     return results
+
+
+def split_batch(raw: bytes, count: int) -> list[memoryview] | None:
+    """The responses of a batch, still JSON text; None where they are spelt otherwise than compactly.
+
+    Inside a string the quotes would be escaped, so what is found is where a response begins. Looked for is
+    the j alone, which no hex digit and hardly a field's name is: a search for one byte is ten times as fast.
+    """
+    starts: list[int] = []
+    place = raw.find(b"j")
+    while place >= 0:
+        if raw.startswith(_RESPONSE_START, place - 2):
+            starts.append(place - 2)
+        place = raw.find(b"j", place + 1)
+    whole = raw.rstrip()  # geth ends an answer with a newline
+    if len(starts) != count or starts[:1] != [1] or not whole.endswith(b"}]"):
+        return None
+    if not all(whole.startswith(b"},", start - 2) for start in starts[1:]):
+        return None
+    view = memoryview(whole)
+    ends = (*(start - 1 for start in starts[1:]), len(whole) - 1)
+    return [view[start:end] for start, end in zip(starts, ends, strict=True)]
+
+
+def decode_one(
+    raw: memoryview,
+    decoder: "msgspec.json.Decoder[Response[T]]",
+    position: int,
+    *,
+    endpoint: str,
+    method: str,
+) -> T | None:
+    """The result of one response of `split_batch`; raises the NodeError that an error means."""
+    try:
+        response = decoder.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise AnswerGarbled(endpoint, method, len(raw), str(error)) from error
+    if response.error is not None:
+        raise error_of(response.error, endpoint, method, server_error_passes=True)
+    if response.id != position:
+        raise AnswerGarbled(endpoint, method, len(raw), f"id {response.id} in place {position}")
+    return response.result
 
 
 def error_in_object(raw: bytes) -> RpcError | None:

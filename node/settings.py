@@ -23,7 +23,7 @@ class NodeSettings:
 
     batch_blocks_max: int = 10
     batch_calls_max: int = 100  # small calls: hashes, and receipts one by one where a node needs that
-    connections_max: int = 8
+    connections_max: int = 20
     connect_timeout_s: float = 5.0
     request_timeout_s: float = 30.0
     # Total time one operation may take, retries included; the caller decides whether to wait longer.
