@@ -172,7 +172,12 @@ async def test_copy_columns_are_the_columns_of_the_tables(connection: asyncpg.Co
         assert tuple(row["attname"] for row in rows) == columns
 
 
-@given(value=st.integers(0, 10**78 - 1) | st.integers(0, 78).map(lambda power: 10**power - 1) | st.just(0))
+@given(
+    value=st.integers(0, 10**78 - 1)
+    | st.integers(0, 78).map(lambda power: 10**power - 1)
+    | st.integers(10**15, 10**21)
+    | st.builds(lambda amount, power: amount * 10**power, st.integers(0, 10**6), st.integers(0, 20))
+)
 def test_numeric_of_any_amount_decodes_to_the_same_amount(value: int) -> None:
     data = bytes.fromhex(numeric(hex(value)))
     length, count, weight, sign = (
