@@ -51,12 +51,15 @@ class _Sizes:
     """Bytes of answers held now, and what one block takes: its answer and its rows."""
 
     held: int = 0
-    block: float = 4096.0
+    # A guess that asks for few at first: a batch of blocks of 2 MB is not to be found out afterwards.
+    block: float = 512 * 1024.0
+    is_guessed: bool = True
 
     def learn(self, blocks: list[BlockRows]) -> None:
         if blocks:
             seen = sum(rows.memory_bytes + rows.fetched_bytes for rows in blocks) / len(blocks)
-            self.block = max(seen, 0.7 * self.block + 0.3 * seen)
+            self.block = seen if self.is_guessed else max(seen, 0.7 * self.block + 0.3 * seen)
+            self.is_guessed = False
 
 
 async def fetch_in_order(

@@ -32,12 +32,17 @@ OnCommit = Callable[[Committed, float], None]
 
 @dataclass(frozen=True, slots=True)
 class SegmentLimits:
-    """How a segment is fetched and committed; `outage_max_s` bounds the wait for a node or database."""
+    """How a segment is fetched and committed; `outage_max_s` bounds the wait for a node or database.
+
+    A commit is due after `commit_rows` or `commit_bytes` of rows, whichever comes first: rows are held three
+    times while they are stored, gathered, joined for COPY and in the driver's buffer.
+    """
 
     fetch: FetchLimits
     commit_rows: int
     full: bool
     outage_max_s: float
+    commit_bytes: int = 16 * 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -119,7 +124,7 @@ class SegmentWriter:
             on_queue_bytes=self.on_queue_bytes,
         )
         batch: list[BlockRows] = []
-        batch_rows = 0
+        batch_rows = batch_bytes = 0
         committing: asyncio.Task[None] | None = None
         try:
             async with aclosing(stream):
@@ -128,12 +133,14 @@ class SegmentWriter:
                         # The blocks before a poison block are committed without it.
                         await self._commit(run, stored)
                         await self._quarantine(poison, stored)
-                    batch_rows += sum(rows.rows for rows in fetched if isinstance(rows, BlockRows))
-                    if batch_rows >= self.limits.commit_rows:
+                    for rows in fetched:
+                        if isinstance(rows, BlockRows):
+                            batch_rows, batch_bytes = batch_rows + rows.rows, batch_bytes + rows.memory_bytes
+                    if batch_rows >= self.limits.commit_rows or batch_bytes >= self.limits.commit_bytes:
                         if committing is not None:
                             await committing
                         committing = asyncio.create_task(self._commit(batch, stored))
-                        batch, batch_rows = [], 0
+                        batch, batch_rows, batch_bytes = [], 0, 0
                     if self.stopping():
                         break
             if committing is not None:
