@@ -64,6 +64,7 @@ class Chain:
     path: Path
     blocks: Sequence[bytes]
     receipts: Sequence[bytes]
+    hashes: Sequence[str] = ()  # of the blocks, where whoever made them knows
 
 
 class _Shape(msgspec.Struct):

@@ -8,6 +8,7 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,6 +18,7 @@ _COMMITS = """
     SELECT (to_block - from_block + 1)::int, extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8 AS at
     FROM chain.outbox ORDER BY at
 """
+_IS_TIMED = "SELECT current_setting('track_commit_timestamp') = 'on'"
 _STORED = "SELECT coalesce(sum(upper(blocks) - lower(blocks)), 0)::int FROM chain.coverage"
 
 
@@ -38,7 +40,7 @@ class Indexed:
 
     blocks: int
     first_block_at: float | None
-    commits: tuple[tuple[int, float], ...]  # blocks, when
+    commits: tuple[tuple[int, float], ...]  # blocks, when; empty where the server keeps no times
     wall_s: float
     cpu_s: float  # parent and workers, start included
     rss_max_bytes: int  # the largest process
@@ -49,31 +51,52 @@ class Indexed:
         assert self.first_block_at is not None
         return self.blocks / (self.commits[-1][1] - self.first_block_at)
 
+    def reached_at(self, blocks: int) -> float:
+        """When the commit was with which so many were stored; the last one where that is all of them."""
+        stored = 0
+        for count, at in self.commits:
+            stored += count
+            if stored >= blocks:
+                return at
+        raise ValueError(f"{stored} blocks were stored, not {blocks}")
+
     @property
     def steady_blocks_per_s(self) -> float:
         """From the first commit to the last one, without the blocks of the first."""
         return sum(blocks for blocks, _ in self.commits[1:]) / (self.commits[-1][1] - self.commits[0][1])
 
 
-def backfill(dsn: str, node: Node, blocks: int, *, workers: int, **settings: object) -> Indexed:
-    """Index blocks 0 to `blocks` - 1 into the fresh database `dsn`; `node__urls="…"` sets node.urls."""
-    values: dict[str, object] = {"database__dsn": dsn, "node__urls": node.url, **settings}
-    environment = {
+def environment(**settings: object) -> dict[str, str]:
+    """This process's own, with nothing of PEND_ but what is given; `node__urls="…"` sets node.urls."""
+    return {
         **{name: value for name, value in os.environ.items() if not name.startswith("PEND_")},
-        **{f"PEND_{name.upper()}": str(value) for name, value in values.items()},
+        **{f"PEND_{name.upper()}": str(value) for name, value in settings.items()},
     }
+
+
+def backfill(
+    dsn: str,
+    node: Node,
+    blocks: int,
+    *,
+    workers: int,
+    on_start: Callable[[int], None] = lambda _pid: None,
+    **settings: object,
+) -> Indexed:
+    """Index blocks 0 to `blocks` - 1 into the fresh database `dsn`."""
     command = ["backfill", "--from-block", "0", "--to-block", str(blocks - 1), "--workers", str(workers)]
     node.reset()
     started = time.monotonic()
     process = subprocess.Popen(
         [sys.executable, "-m", "indexer", *command],
         cwd="/",  # no ./pend.toml
-        env=environment,
+        env=environment(database__dsn=dsn, node__urls=node.url, **settings),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
+    on_start(process.pid)
     assert process.stdout is not None
     output = process.stdout.read()
     usage = _wait(process)
@@ -81,7 +104,8 @@ def backfill(dsn: str, node: Node, blocks: int, *, workers: int, **settings: obj
     if process.returncode:
         raise RuntimeError(f"pend-index backfill ended with {process.returncode}:\n{output[-4000:]}")
     with psycopg.connect(dsn) as connection:
-        commits = connection.execute(_COMMITS).fetchall()
+        is_timed = connection.execute(_IS_TIMED).fetchone() == (True,)
+        commits = connection.execute(_COMMITS).fetchall() if is_timed else []
         stored = connection.execute(_STORED).fetchone()
     if stored != (blocks,):
         raise RuntimeError(f"{stored} blocks are covered instead of {blocks}:\n{output[-4000:]}")

@@ -21,9 +21,11 @@ from typing import Any, cast
 import msgspec
 import uvloop
 
-from benchmarks.chain import CHAIN_ID, Chain, load, recording
+from benchmarks.chain import CHAIN_ID, Chain, recording
+from benchmarks.log_filter import LogFilter
+from benchmarks.made_chains import RECORDED, made
 
-_REPOSITORY = Path(__file__).parent.parent
+REPOSITORY = Path(__file__).parent.parent
 _HEAD_END = b"\r\n\r\n"
 _NULL = b"null"
 
@@ -54,22 +56,26 @@ class Recording:
     latency_s: float = 0.0
     requests: int = 0
     first_block_at: float = 0.0
+    head: int = -1  # the newest block that it admits to have; the last one where it is not said
     numbers: dict[str, int] = field(init=False)
     _methods: dict[str, Callable[[list[Any]], bytes]] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.head = len(self.chain.blocks) - 1 if self.head < 0 else self.head
         hash_of = msgspec.json.Decoder(_Hash)
-        self.numbers = {hash_of.decode(block).hash: number for number, block in enumerate(self.chain.blocks)}
+        hashes = self.chain.hashes or (hash_of.decode(block).hash for block in self.chain.blocks)
+        self.numbers = {text: number for number, text in enumerate(hashes)}
         self._methods = {
             "eth_chainId": lambda _: _text(hex(CHAIN_ID)),
             "net_version": lambda _: _text(str(CHAIN_ID)),
             "web3_clientVersion": lambda _: _text("replay"),
             "eth_syncing": lambda _: b"false",
-            "eth_blockNumber": lambda _: _text(hex(len(self.chain.blocks) - 1)),
+            "eth_blockNumber": lambda _: _text(hex(self.head)),
             "eth_getBlockByNumber": self._block,
             "eth_getBlockByHash": self._block,
             "eth_getBlockReceipts": self._receipts,
             "eth_getTransactionReceipt": self._receipt,
+            "eth_getLogs": LogFilter(self.chain, self._number).answer,
             "replay_stats": lambda _: msgspec.json.encode(
                 {"requests": self.requests, "first_block_at": self.first_block_at}
             ),
@@ -116,10 +122,11 @@ class Recording:
         if isinstance(which, dict):
             which = which.get("blockHash") or which.get("blockNumber")
         if len(which) == 66:
-            return self.numbers.get(which)
-        tags = {"earliest": 0, "latest": len(self.chain.blocks) - 1}
-        number = tags[which] if which in tags else int(which, 16)
-        return number if number < len(self.chain.blocks) else None
+            number = self.numbers.get(which, self.head + 1)
+        else:
+            tags = {"earliest": 0, "finalized": self.head, "safe": self.head, "latest": self.head}
+            number = tags[which] if which in tags else int(which, 16)
+        return number if number <= self.head else None
 
     def _reset(self, _params: list[Any]) -> bytes:
         self.requests, self.first_block_at = 0, 0.0
@@ -231,12 +238,12 @@ class Replay:
 
 
 @contextmanager
-def running_replay(path: Path, blocks: int | None = None) -> Iterator[Replay]:
-    """A server of the first `blocks` blocks of a recording."""
+def running_replay(path: Path, blocks: int | None = None, shape: str = RECORDED) -> Iterator[Replay]:
+    """A server of the first `blocks` blocks of a recording, or of a chain made from it (`made_chains`)."""
     count = [] if blocks is None else ["--blocks", str(blocks)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.replay", str(path), *count],
-        cwd=_REPOSITORY,
+        [sys.executable, "-m", "benchmarks.replay", str(path), *count, "--shape", shape],
+        cwd=REPOSITORY,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
@@ -281,8 +288,9 @@ def main() -> None:
     parser.add_argument("path", type=Path, nargs="?")
     parser.add_argument("--blocks", type=int)
     parser.add_argument("--latency-ms", type=float, default=0.0)
+    parser.add_argument("--shape", default=RECORDED, help="recorded, repeated, or the bytes of a fat block")
     options = parser.parse_args()
-    chain = load(options.path or recording(), options.blocks)
+    chain = made(options.path or recording(), options.blocks, options.shape)
     uvloop.run(_serve(Recording(chain, latency_s=options.latency_ms / 1000)))
 
 
