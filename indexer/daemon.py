@@ -86,9 +86,7 @@ class Daemon:
 
     def __post_init__(self) -> None:
         self._stages = {name: Stage(name, self._limit_s(name)) for name in _STAGES}
-        self._watch = NodeWatch(
-            self.metrics, on_life=self._stages["heads"].progressed, on_outage=self._outage_was_said
-        )
+        self._watch = NodeWatch(self.metrics, on_outage=self._outage_was_said)
 
     async def run(self) -> None:
         """Index until `stop` is set. Raises what an operator has to mend."""
@@ -126,9 +124,9 @@ class Daemon:
         # It may rest this long between two looks at the node.
         return limit_s + max(self.settings.node.poll_interval_s, self.settings.node.silence_timeout_s)
 
-    def _outage_was_said(self) -> None:
+    def _outage_was_said(self, wait_s: float) -> None:
         for name in ("start", "heads", "follow"):
-            self._stages[name].progressed()
+            self._stages[name].progressed(rests_s=wait_s)
 
     async def _agree(self, node: NodeClient) -> Network:
         """The network that node and database agree on."""
@@ -156,11 +154,12 @@ class Daemon:
             ws_url=self.settings.node_settings().ws_url,
             poll_interval_s=self.settings.node.poll_interval_s,
             observer=self._watch,
+            # Its own looks: what others ask of the node says nothing about a watch that hangs.
+            on_look=self._stages["heads"].progressed,
         ):
             self._head = head
             self.metrics.node_up(up=True)
             self.metrics.head_seen(head.number, head.timestamp)
-            self._stages["heads"].progressed()
             self._stages["follow"].busy = True
             self._head_changed.set()
 
@@ -223,7 +222,7 @@ class Daemon:
                 self.metrics.alarmed(kind)
                 log.critical("alarm", kind=kind, reason=str(error))
                 raise
-            except (Retryable, database_errors.UniqueConflict) as error:
+            except (Retryable, database_errors.UniqueConflict, database_errors.Conflict) as error:
                 log.info("reading the stored chain again", reason=str(error))
                 await follower.reload()
                 self._head_changed.set()
@@ -232,15 +231,14 @@ class Daemon:
             except (NodeRetryable, UnstorableValue) as error:
                 log.warning("head not stored", number=head.number, reason=str(error), retry_in_s=delay)
                 await self._set_head_aside(follower, head, error)
-                stage.progressed()
+                stage.progressed(rests_s=delay)
                 self._head_changed.set()
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, _BACKOFF_MAX_S)
             finally:
                 self._converging = False
-            links = follower.window.links
-            if links:
-                self._follows_from = links[0].number
+            if follower.window.links:
+                self._follows_from = follower.window.unbroken_from
             self._committed.set()
 
     async def _set_head_aside(
@@ -411,7 +409,7 @@ class Daemon:
             except (NodeRetryable, database_errors.Retryable, Retryable) as error:
                 if asyncio.get_running_loop().time() - started > _BACKOFF_RESET_S:
                     delay = _BACKOFF_MIN_S
-                self._stages[doing].progressed()
+                self._stages[doing].progressed(rests_s=delay)
                 if isinstance(error, NodeRetryable):
                     self.metrics.node_up(up=False)
                 elif isinstance(error, database_errors.Retryable):

@@ -19,20 +19,21 @@ class NodeWatch:
         self,
         metrics: IndexerMetrics,
         *,
-        on_life: Callable[[], None] = lambda: None,
-        on_outage: Callable[[], None] = lambda: None,
+        on_outage: Callable[[float], None] = lambda _wait_s: None,
     ) -> None:
-        """`on_life` hears that a request has ended, `on_outage` that no endpoint serves what is asked."""
+        """`on_outage` hears that no endpoint serves what is asked.
+
+        It is told the seconds until it is asked again: with every endpoint shut, many.
+        """
         self._metrics = metrics
-        self._on_life, self._on_outage = on_life, on_outage
+        self._on_outage = on_outage
         self._up: dict[str, bool] = {}
 
     def on_request(self, endpoint: str, method: str, seconds: float, error_kind: str | None) -> None:
         self._metrics.on_request(endpoint, method, seconds, error_kind)
-        self._on_life()
         up = error_kind not in _AWAY
         if not (up or any(each for other, each in self._up.items() if other != endpoint)):
-            self._on_outage()
+            self._on_outage(0.0)
         if self._up.get(endpoint) is up:
             return
         known_before = endpoint in self._up
@@ -45,9 +46,8 @@ class NodeWatch:
 
     def on_retry(self, method: str, error_kind: str, wait_s: float) -> None:
         self._metrics.on_retry(method, error_kind, wait_s)
-        self._on_life()
         if wait_s > 0 and method != "eth_subscribe":  # 0: asked of the next endpoint at once
-            self._on_outage()
+            self._on_outage(wait_s)
 
     def on_inconsistent(self, kind: str) -> None:
         self._metrics.on_inconsistent(kind)
@@ -63,5 +63,4 @@ class NodeWatch:
 
     def on_head_source(self, source: HeadSource) -> None:
         self._metrics.on_head_source(source)
-        self._on_life()
         log.info("heads come by", source=source)

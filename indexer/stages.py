@@ -1,6 +1,6 @@
 """A stage is one task of the daemon under watch: without progress although it has work, it is begun again.
 
-A failure that was said is progress: during an outage each attempt fails and says so, and nothing is ended.
+A failure that was said is progress, and so is the wait it announces: during an outage nothing is ended.
 What the watch is for is the wait that nothing ends: a node that never answers, a lock nobody lets go of.
 """
 
@@ -38,8 +38,9 @@ class Stage:
     _patience: int = field(init=False, default=1)
     _connections: list[OwnConnection] = field(init=False, default_factory=list)
 
-    def progressed(self) -> None:
-        self._progress_at = asyncio.get_running_loop().time()
+    def progressed(self, *, rests_s: float = 0.0) -> None:
+        """`rests_s`: it has said how long it waits before it tries again, and its time begins after that."""
+        self._progress_at = max(self._progress_at, asyncio.get_running_loop().time() + rests_s)
         self._patience = 1
 
     def begins(self, *, again: bool) -> None:

@@ -6,7 +6,7 @@ Either source may skip heads, go back, or come back to one; what that means is t
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,12 +62,14 @@ async def heads(
     ws_url: str | None,
     poll_interval_s: float,
     observer: NodeObserver | None = None,
+    on_look: Callable[[], None] = lambda: None,
 ) -> AsyncGenerator[HeadSeen, None]:
     """Yield the current head, then each one that is seen, for ever.
 
     Never raises on what waiting may mend. Without `ws_url`, while the subscription is down, or when it has
     been silent for `head_silence_s`, the node is polled; a poll that finds what the subscription should have
-    pushed restarts it. Cancel the consuming task, or close the generator, to end it.
+    pushed restarts it. `on_look` is called after each look at the node, also one that found no new head.
+    Cancel the consuming task, or close the generator, to end it.
     """
     observer = observer or SilentObserver()
     subscription = _Subscription()
@@ -86,6 +88,7 @@ async def heads(
                 head, silent = None, expecting
             if head is None:
                 head = await _poll(node)
+            on_look()
             if head == last:
                 head = None
             if listener is not None and ws_url is not None:

@@ -171,7 +171,7 @@ async def test_daemon_told_to_stop_ends_with_0_within_10_s(
                 await server.disconnect_subscribers()
                 await running.says("node is away")
         running.send(number)
-        finished = await running.finished(within_s=10)
+        finished = await running.finished()
     assert finished.code == 0, finished.output
     assert "Traceback" not in finished.output, finished.output
 

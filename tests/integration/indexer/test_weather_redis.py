@@ -16,7 +16,7 @@ from tests.broken_wire import Wire
 from tests.integration.indexer.daemons import daemon, follows
 from tests.integration.indexer.weather import port_of, shows
 from tests.oracle import assert_holds_chain
-from tests.processes import eventually
+from tests.processes import WITHIN_S, eventually
 
 
 @pytest.fixture
@@ -31,14 +31,14 @@ async def test_redis_flushed_costs_nothing(embedded_database: str, server: Devne
             await shows(running, redis_up=1)
             with redis.Redis.from_url(running_redis.url) as client, closing(client.pubsub()) as heard:
                 heard.subscribe(CHANNEL)
-                assert heard.get_message(timeout=5)
+                assert heard.get_message(timeout=WITHIN_S)
                 await follows(running, embedded_database, server)
                 while heard.get_message(timeout=0.2):  # of the start
                     pass
                 client.flushall()
                 server.devnet.advance(2)
                 await follows(running, embedded_database, server)
-                assert heard.get_message(timeout=10), "the hint still comes"
+                assert heard.get_message(timeout=WITHIN_S), "the hint still comes"
             await shows(running, redis_up=1)
     await assert_holds_chain(embedded_database, server.devnet)
 
@@ -61,14 +61,14 @@ async def test_redis_killed_and_replaced_is_said_and_told_of_what_it_missed(
                 await running.says("redis is away")
                 with redis.Redis.from_url(second.url) as client, closing(client.pubsub()) as heard:
                     heard.subscribe(CHANNEL)
-                    assert heard.get_message(timeout=5)
+                    assert heard.get_message(timeout=WITHIN_S)
                     await wire.cut()
                     async with Wire(port_of(second.url)) as other:
                         await other.cut()
                         other.port = wire.port
                         await other.mend()
                         await shows(running, redis_up=1)
-                        assert heard.get_message(timeout=10), "a hint of what was committed meanwhile"
+                        assert heard.get_message(timeout=WITHIN_S), "a hint of what was committed meanwhile"
     finally:
         first.stop()
         second.stop()

@@ -139,13 +139,13 @@ async def test_idle_chain_is_no_reason_to_begin_anything_again(
     ws: bool, embedded_database: str, server: DevnetServer
 ) -> None:
     async with daemon(
-        embedded_database, server, ws=ws, follow__watchdog_s=1, node__silence_timeout_s=1
+        embedded_database, server, ws=ws, follow__watchdog_s=4, node__silence_timeout_s=1
     ) as running:
         await fills(running, embedded_database)
         # A busy machine may need longer than the watchdog waits to begin; what counts is the time after.
         before, idle = await restarts(running), await idle_s(running)
-        # Several times as long as the watchdog waits.
-        await running.until(lambda: has_idled(running, idle + 4), "time has passed on the idle chain")
+        # Longer than the watchdog waits, which is long enough for one query of a busy machine.
+        await running.until(lambda: has_idled(running, idle + 7), "time has passed on the idle chain")
         assert await restarts(running) == before
         server.devnet.advance()
         await follows(running, embedded_database, server)
@@ -164,14 +164,15 @@ async def test_declared_outage_of_the_node_is_waited_out_without_beginning_again
     embedded_database: str, server: DevnetServer
 ) -> None:
     async with daemon(
-        embedded_database, server, follow__watchdog_s=3, node__retry_deadline_s=600, node__silence_timeout_s=1
+        embedded_database, server, follow__watchdog_s=4, node__retry_deadline_s=600, node__silence_timeout_s=1
     ) as running:
         await fills(running, embedded_database)
         server.devnet.advance(2)
         server.faults = Answerless()
         await shows(running, node_up=0)
         before, since = await restarts(running), await idle_s(running)
-        await running.until(lambda: has_idled(running, since + 8), "the outage lasts")
+        # The waits between two attempts double: one of them is longer than the watchdog's by now.
+        await running.until(lambda: has_idled(running, since + 13), "the outage lasts")
         assert await restarts(running) == before
         server.faults = NoFaults()
         await follows(running, embedded_database, server)
