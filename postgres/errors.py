@@ -221,6 +221,9 @@ def translate(error: BaseException) -> DatabaseError | None:
     if isinstance(error, asyncpg.InterfaceError):
         # asyncpg has one class for a lost connection and for misuse; only a closed one can be reopened.
         lost = isinstance(error, asyncpg.exceptions.ConnectionDoesNotExistError) or "clos" in str(error)
+        # A session that is ended between two statements of a transaction: the next statement meets the end,
+        # and then the rollback finds that statement, which nothing will answer, "in progress".
+        lost = lost or isinstance(error.__context__, asyncpg.InternalClientError)
         return (Unavailable if lost else Misuse)(_describe(error))
     if isinstance(error, psycopg.OperationalError) and REFUSED_AT_THE_DOOR.search(str(error)):
         return AccessRefused(_describe(error))

@@ -1,6 +1,8 @@
 """A wire to a server that can be cut and mended: outages without touching the server itself."""
 
 import asyncio
+import socket
+import weakref
 from types import TracebackType
 from typing import Self
 
@@ -17,6 +19,7 @@ class Wire:
         self._bytes_left: int | None = None
         self.is_cut = asyncio.Event()
         self.port = 0
+        self._kept: socket.socket | None = None
 
     async def __aenter__(self) -> Self:
         await self.mend()
@@ -35,8 +38,14 @@ class Wire:
         """Listen again, on the same port as before."""
         self._bytes_left = None
         self.is_cut.clear()
-        self._server = await asyncio.start_server(self._carry, LOOPBACK, self.port)
+        self._server = await asyncio.start_server(self._carry, LOOPBACK, self.port, reuse_port=True)
         self.port = self._server.sockets[0].getsockname()[1]
+        if self._kept is None:
+            # Bound, but not listening: while the wire is cut, no other socket is given its port.
+            self._kept = socket.socket()
+            self._kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            self._kept.bind((LOOPBACK, self.port))
+            weakref.finalize(self, self._kept.close)
 
     async def cut(self) -> None:
         """Break every connection; new ones are refused."""

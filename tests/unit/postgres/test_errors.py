@@ -43,6 +43,15 @@ def test_translate_asyncpg_server_error_is_retryable_or_fatal(kind: type[BaseExc
         assert sqlstate in BY_SQLSTATE or sqlstate[:2] in BY_CLASS
 
 
+def test_translate_rollback_of_a_session_that_ended_between_two_statements_is_an_outage() -> None:
+    rollback = asyncpg.InterfaceError("cannot perform operation: another operation is in progress")
+    assert isinstance(translate(rollback), errors.Misuse)
+    rollback.__context__ = asyncpg.InternalClientError(
+        "cannot switch to state 21; another operation (2) is in progress"
+    )
+    assert isinstance(translate(rollback), errors.Unavailable)
+
+
 @pytest.mark.parametrize("kind", exceptions_of(psycopg_errors, psycopg.Error), ids=lambda k: k.__name__)
 def test_translate_psycopg_error_is_retryable_or_fatal(kind: type[BaseException]) -> None:
     ours = translate(instance(kind))
