@@ -18,10 +18,10 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The newest stored blocks, contiguous and linked, lowest first; empty before the first block.
+    """The newest stored blocks, lowest first, neighbours linked; empty before the first block.
 
-    Nothing at or below `finalized` may ever change; -1 when nothing is final.
-    `max_reorg_depth` is the number of blocks that one reorg may remove.
+    A hole within is what a backfill above the tip has left out so far. Nothing at or below `finalized` may
+    ever change; -1 when nothing is final. `max_reorg_depth` is how many blocks one reorg may remove.
     """
 
     links: tuple[Link, ...]
@@ -31,7 +31,8 @@ class Window:
 
     def __post_init__(self) -> None:
         for below, above in zip(self.links, self.links[1:], strict=False):
-            if above.number != below.number + 1 or above.parent_hash != below.hash:
+            is_child = above.number == below.number + 1 and above.parent_hash == below.hash
+            if not is_child and above.number <= below.number + 1:
                 raise ValueError(
                     f"window is not linked: block {above.number} does not follow block {below.number}"
                 )
@@ -40,6 +41,14 @@ class Window:
     @property
     def tip(self) -> Link | None:
         return self.links[-1] if self.links else None
+
+    @property
+    def unbroken_from(self) -> int:
+        """The lowest block from which on nothing is missing up to the tip. Not for an empty window."""
+        lowest = self.links[-1].number
+        while lowest - 1 in self.by_number:
+            lowest -= 1
+        return lowest
 
     def extended(self, links: Iterable[Link], *, ancestor: Link | None, finalized: int) -> "Window":
         """The window after `links` were stored above `ancestor` (None: the store was empty)."""
@@ -114,7 +123,8 @@ def place(window: Window, branch: Sequence[Link]) -> Placement:
 
     `branch` is contiguous and linked, lowest first, and ends at the head that the node named.
     Cases, in order: nothing stored; above the tip with a hole; right above the tip; older than the
-    window; all stored; partly stored; competing.
+    window; nothing contradicted; partly stored; competing. A block that falls into a hole contradicts
+    nothing: the tip that is above it came from the same chain, or will be contradicted itself.
     """
     lowest, tip = branch[0], window.tip
     if tip is None:
@@ -125,20 +135,21 @@ def place(window: Window, branch: Sequence[Link]) -> Placement:
         return Extend(tip)
     if branch[-1].number < window.links[0].number:
         return BelowWindow(branch[-1].number, branch[-1].hash)
-    fork = next((link for link in branch if _stored_hash(window, link.number) != link.hash), None)
+    fork = next((link for link in branch if _competes(window, tip, link)), None)
     if fork is None:
         return Duplicate()
-    if fork is not lowest:
-        return _above(window, window.by_number[fork.number - 1], fork.hash)
+    shared = [link for link in branch if link.number < fork.number and link.number in window.by_number]
+    if shared:
+        return _above(window, shared[-1], fork.hash)
     parent = window.by_number.get(lowest.number - 1)
     if parent is not None and parent.hash == lowest.parent_hash:
-        return _above(window, parent, lowest.hash)
+        return _above(window, parent, fork.hash)
     return _need_parent(window, tip, lowest, parent)
 
 
-def _stored_hash(window: Window, number: int) -> bytes | None:
-    link = window.by_number.get(number)
-    return link.hash if link is not None else None
+def _competes(window: Window, tip: Link, link: Link) -> bool:
+    stored = window.by_number.get(link.number)
+    return link.number > tip.number if stored is None else stored.hash != link.hash
 
 
 def _above(window: Window, ancestor: Link, offered: bytes) -> Placement:
@@ -146,7 +157,7 @@ def _above(window: Window, ancestor: Link, offered: bytes) -> Placement:
     if ancestor.number == tip.number:
         return Extend(tip)
     depth = tip.number - ancestor.number
-    removed = window.by_number[ancestor.number + 1]
+    removed = next(link for link in window.links if link.number > ancestor.number)
     if ancestor.number < window.finalized:
         return TooDeep(removed.number, removed.hash, offered, depth, final=True)
     if depth > window.max_reorg_depth:
@@ -161,7 +172,7 @@ def _need_parent(window: Window, tip: Link, lowest: Link, parent: Link | None) -
     stored = parent.hash if parent is not None else None
     if number <= window.finalized:
         return TooDeep(number, stored, lowest.parent_hash, depth, final=True)
-    if parent is None or depth > window.max_reorg_depth:
+    if number < window.links[0].number or depth > window.max_reorg_depth:
         return TooDeep(number, stored, lowest.parent_hash, depth, final=False)
     return NeedParent(number, lowest.parent_hash)
 

@@ -57,9 +57,9 @@ async def select_window(connection: Connection, max_reorg_depth: int) -> Window:
         finalized = -1 if state is None else state["finalized_number"]
         if not ranges:
             return Window((), finalized, max_reorg_depth)
-        top = ranges[-1]
-        lowest = max(top["first"], top["last"] - max_reorg_depth)
-        links = await queries.select_links.many(connection, lowest, top["last"])
+        # A reorg may reach through a hole that a backfill above the tip has left.
+        top = ranges[-1]["last"]
+        links = await queries.select_links.many(connection, top - max_reorg_depth, top)
     return Window(tuple(Link(**row) for row in links), finalized, max_reorg_depth)
 
 
@@ -93,7 +93,7 @@ class Follower:
             match place(self.window, branch):
                 case Duplicate():
                     if branch is newest:
-                        return None
+                        return await self._join(newest[0])
                     branch = newest
                 case BelowWindow(number, hash_):
                     return await self._check_below_window(number, hash_)
@@ -151,6 +151,27 @@ class Follower:
             log.info("gap left to the backfill", first=links[-1].number + 1, head=head)
             await self._start(head)
         return None
+
+    async def _join(self, head: Link) -> None:
+        """See to it that what is below a hole are the ancestors of what is above it, up to `head`.
+
+        After a reorg a backfill may have stored the new branch above blocks of the old one: no head ever
+        contradicts those, and nothing fits into the hole. What does fit is left to the backfill.
+        """
+        if self.window.unbroken_from == self.window.links[0].number or head != self.window.links[-1]:
+            return
+        await self.reload()  # the hole may have been filled meanwhile
+        links, first = self.window.links, self.window.unbroken_from
+        if head != links[-1]:
+            return
+        branch = [link for link in links if link.number >= first]
+        while (number := branch[0].number - 1) >= links[0].number:
+            stored = self.window.by_number.get(number)
+            if stored is not None and stored.hash == branch[0].parent_hash:
+                if any(number < link.number < first for link in links):
+                    await self._replace(stored, head.number - number, await self._fetch_branch(branch))
+                return
+            branch = [await self._fetch_link(number, branch[0].parent_hash), *branch]
 
     async def _extend(self, ancestor: Link | None, fetched: Sequence[FetchedBlock]) -> None:
         batch = [block_rows(block) for block in fetched]

@@ -18,6 +18,8 @@ from postgres.queries import load
 
 queries = load("indexer")
 
+_TOP = 2**62  # above every block
+
 
 @dataclass(frozen=True, slots=True)
 class Committed:
@@ -33,7 +35,7 @@ class Committed:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """The stored blocks that a reorg removes: those above `ancestor`, up to `old_head`."""
+    """The stored blocks that a reorg removes: all above `ancestor`, the highest of which is `old_head`."""
 
     ancestor: Link
     old_head: Link
@@ -62,14 +64,15 @@ async def replace(
     """Make `batch` the chain above `branch.ancestor`, in one transaction (invariant 3).
 
     Readers see the old branch or the new one. The removed headers are kept in `chain.orphaned_blocks`.
-    Raises `CursorMoved` when the stored chain is not `branch` any more, and `FinalityViolated` when the
-    ancestor lies below the finalized block. Nothing is half-done.
+    Raises `CursorMoved` when the stored chain is not `branch` any more, also when a backfill has stored
+    blocks above it, and `FinalityViolated` when the ancestor lies below the finalized block. Nothing is
+    half-done.
     """
     with translated():
         async with connection.transaction():
             sequence = await _claim(connection, 2, -1, epoch)
-            await _check_branch(connection, branch)
-            await _revert(connection, branch, batch[-1], sequence - 1)
+            depth = await _check_branch(connection, branch)
+            await _revert(connection, branch, depth, batch[-1], sequence - 1)
             await _copy(connection, batch)
             await _cover(connection, batch)
             if finalized >= 0:
@@ -128,21 +131,28 @@ async def _announce(
     return committed
 
 
-async def _check_branch(connection: Connection, branch: Branch) -> None:
+async def _check_branch(connection: Connection, branch: Branch) -> int:
+    """How many blocks the branch has. The claim keeps every other commit away, so it stays as it is seen."""
     state = await queries.select_chain_state.one(connection)
     ancestor, old_head = branch.ancestor, branch.old_head
     links = await queries.select_links.many(connection, ancestor.number, old_head.number)
     if not links or links[0]["hash"] != ancestor.hash or links[-1]["hash"] != old_head.hash:
         stored = links[0]["hash"] if links else None
         raise CursorMoved(ancestor.number, ancestor.hash, stored)
+    # Whatever lies above the ancestor goes; the reorg must not tell less than that.
+    covered = await queries.select_coverage_between.many(connection, old_head.number, _TOP)
+    if covered[-1]["last"] != old_head.number:
+        raise CursorMoved(covered[-1]["last"], None, covered[-1]["last_hash"])
     assert state is not None
     if ancestor.number < state["finalized_number"]:
-        raise FinalityViolated(ancestor.number + 1, links[1]["hash"], ancestor.hash)
+        raise FinalityViolated(links[1]["number"], links[1]["hash"], ancestor.hash)
+    return len(links) - 1
 
 
-async def _revert(connection: Connection, branch: Branch, new_head: BlockRows, sequence: int) -> None:
+async def _revert(
+    connection: Connection, branch: Branch, depth: int, new_head: BlockRows, sequence: int
+) -> None:
     ancestor, old_head = branch.ancestor, branch.old_head
-    depth = old_head.number - ancestor.number
     reorg_id = await queries.insert_reorg.value(
         connection,
         ancestor.number,
@@ -166,9 +176,8 @@ async def _revert(connection: Connection, branch: Branch, new_head: BlockRows, s
 
 async def _uncover(connection: Connection, ancestor: Link) -> None:
     """Cut the coverage at `ancestor`; nothing above it is stored any more."""
-    top = 2**62
-    ranges = await queries.select_coverage_between.many(connection, ancestor.number, top)
-    await queries.delete_coverage_between.exec(connection, ancestor.number, top)
+    ranges = await queries.select_coverage_between.many(connection, ancestor.number, _TOP)
+    await queries.delete_coverage_between.exec(connection, ancestor.number, _TOP)
     holding = next((row for row in ranges if row["first"] <= ancestor.number <= row["last"]), None)
     if holding is None:
         raise CursorMoved(ancestor.number, ancestor.hash, None)

@@ -238,6 +238,36 @@ async def test_replace_after_another_writer_moved_the_tip_is_refused_whole(
     assert await counts(ready) == before
 
 
+@pytest.mark.parametrize("first", [13, 15], ids=["right above", "above a hole"])
+async def test_replace_below_blocks_that_a_backfill_stored_above_is_refused_whole(
+    first: int, ready: asyncpg.Connection, clique: Network
+) -> None:
+    clique.devnet.advance(4)
+    old = await clique.rows(0, 16)
+    await store(ready, old[:13], finalized=-1)
+    await store(ready, old[first:], finalized=-1)
+    before = await counts(ready)
+    with pytest.raises(CursorMoved, match="block 16 was absent when this step began"):
+        await replace(ready, Branch(link(old[9]), link(old[12])), old[10:13], finalized=-1, epoch=None)
+    assert await counts(ready) == before
+
+
+async def test_replace_through_a_hole_tells_how_many_blocks_it_removed(
+    ready: asyncpg.Connection, clique: Network
+) -> None:
+    clique.devnet.advance(4)
+    old = await clique.rows(0, 16)
+    await store(ready, old[:13], finalized=-1)
+    await store(ready, old[15:], finalized=-1)
+    clique.devnet.reorg(6)
+    new = await clique.rows(11, clique.devnet.head.header.number)
+    await replace(ready, Branch(link(old[10]), link(old[16])), new, finalized=-1, epoch=None)
+    reorg = await ready.fetchrow("SELECT depth, ancestor_number, old_head_number FROM chain.reorgs")
+    assert tuple(reorg or ()) == (4, 10, 16)
+    assert await ready.fetchval("SELECT count(*) FROM chain.orphaned_blocks") == 4
+    assert await ready.fetchval("SELECT count(*) FROM chain.coverage") == 1
+
+
 async def test_replace_with_a_branch_that_does_not_follow_the_ancestor_is_refused_whole(
     ready: asyncpg.Connection, clique: Network
 ) -> None:

@@ -2,6 +2,7 @@
 or at a refusal (invariants 2, 3, 6)."""
 
 import hashlib
+from itertools import pairwise
 
 import pytest
 from hypothesis import example, given, settings
@@ -87,6 +88,14 @@ def test_place_branch_deeper_than_allowed_is_refused() -> None:
     assert not refused.final
 
 
+def test_place_branch_one_block_deeper_than_allowed_is_refused() -> None:
+    chain = branch("abcdefgh")
+    kept = window(chain[-6:], depth=4)
+    other = branch("vwxyz", above=chain[2])
+    assert place(kept, other) == TooDeep(3, chain[3].hash, other[0].hash, 5, final=False)
+    assert place(kept, branch("vwxy", above=chain[3])) == Rollback(chain[3], 4)
+
+
 def test_place_rollback_of_final_block_is_refused_with_both_hashes() -> None:
     chain = branch("abcd")
     other = branch("x", above=chain[2])
@@ -107,14 +116,33 @@ def test_place_head_older_than_the_window_asks_the_store() -> None:
 
 def test_window_of_unlinked_blocks_is_refused() -> None:
     chain = branch("abc")
-    with pytest.raises(ValueError, match="block 2 does not follow block 0"):
-        window((chain[0], chain[2]))
+    with pytest.raises(ValueError, match="block 2 does not follow block 1"):
+        window((chain[0], *branch("xy", above=chain[0])[:1], chain[2]))
+    with pytest.raises(ValueError, match="block 1 does not follow block 2"):
+        window((chain[2], chain[1]))
+    assert window((chain[0], chain[2])).unbroken_from == 2
+
+
+def test_place_branch_that_reaches_through_a_hole_replaces_what_is_above_it_too() -> None:
+    chain = branch("abcdefgh")
+    holed = window(chain[:4] + chain[6:], depth=6)
+    other = branch("tuvwxyz", above=chain[2])
+    assert place(holed, other[3:]) == NeedParent(5, other[2].hash)
+    assert place(holed, other[2:]) == NeedParent(4, other[1].hash)
+    assert place(holed, other[1:]) == NeedParent(3, other[0].hash)
+    assert place(holed, other) == Rollback(chain[2], 5)
+
+
+def test_place_head_within_a_hole_contradicts_nothing() -> None:
+    chain = branch("abcdefgh")
+    assert place(window(chain[:4] + chain[6:]), chain[4:5]) == Duplicate()
 
 
 def test_linked_prefix_stops_at_the_first_break() -> None:
     chain = branch("abcd")
     assert linked_prefix(chain) == 4
     assert linked_prefix(chain[:2] + branch("xy", above=chain[0])) == 2
+    assert linked_prefix(chain[:2] + branch("xyz", above=chain[0])[1:]) == 2
     assert linked_prefix([]) == 0
 
 
@@ -160,8 +188,16 @@ class Store:
         self.window = Window((), -1, depth)
 
     def restart(self) -> None:
-        newest = sorted(self.rows)[-(self.depth + 1) :]
+        newest = [number for number in sorted(self.rows) if number >= max(self.rows) - self.depth]
         self.window = Window(tuple(self.rows[number] for number in newest), self.finalized, self.depth)
+
+    def backfill(self, link_: Link) -> None:
+        """Another process stores a block somewhere above the tip; the follower meets it and reads again."""
+        below = self.rows.get(link_.number - 1)
+        linked = below is None or below.hash == link_.parent_hash
+        if self.rows and link_.number > max(self.rows) and linked:
+            self.rows[link_.number] = link_
+            self.restart()
 
     def converge(self, node: Node, head: Link) -> None:
         at_number = {each.number: each for each in node.canonical()}
@@ -214,6 +250,7 @@ EVENTS = st.lists(
         st.tuples(st.just("extend"), st.sampled_from("xyz"), st.integers(0, 7)),
         st.tuples(st.just("see"), st.just(""), st.integers(0, 9)),
         st.tuples(st.just("restart"), st.just(""), st.just(0)),
+        st.tuples(st.just("backfill"), st.just(""), st.integers(0, 3)),
     ),
     max_size=60,
 )
@@ -237,6 +274,8 @@ def test_follow_any_history_ends_on_the_canonical_chain_or_at_a_refusal(
                 node.extend(name, steps)
             elif kind == "restart":
                 store.restart()
+            elif kind == "backfill":
+                store.backfill(node.ancestor(node.tip, steps))
             else:
                 # A lagging node names an ancestor of its tip; the last event names the tip itself.
                 store.converge(node, node.ancestor(node.tip, steps))
@@ -249,9 +288,13 @@ def test_follow_any_history_ends_on_the_canonical_chain_or_at_a_refusal(
         assert answer.offered != answer.stored
         return
     stored = [store.rows[number] for number in sorted(store.rows)]
-    assert linked_prefix(stored) == len(stored), "invariant 2"
-    # A follower begins at the first head it sees: a tip below that changes nothing until it grows.
-    assert node.tip.number < stored[0].number or store.rows[node.tip.number] == node.tip
+    for below, above in pairwise(stored):
+        assert above.number > below.number + 1 or above.parent_hash == below.hash, "invariant 2"
+    # A follower begins at the first head it sees: a tip below that changes nothing until it grows. One that
+    # falls into a hole is stored by whoever fills it.
+    assert node.tip.number <= stored[-1].number
+    if node.tip.number >= stored[0].number:
+        assert store.rows.get(node.tip.number, node.tip) == node.tip
 
 
 @settings(max_examples=200)
@@ -261,7 +304,7 @@ def test_follow_without_competing_blocks_never_rolls_back(events: list[tuple[str
     for kind, name, steps in events:
         if kind == "extend":
             node.extend(name, 0)
-        elif kind == "restart":
+        elif kind in {"restart", "backfill"}:
             store.restart()
         else:
             before = len(store.rows)
