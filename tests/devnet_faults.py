@@ -43,6 +43,20 @@ class LyingReceipts(NoFaults):
 
 
 @dataclass
+class FlippedStatus(LyingReceipts):
+    """A lie that only the receipts root tells."""
+
+    def after(self, call: Call, answer: bytes) -> bytes:
+        if call.method != "eth_getBlockReceipts":
+            return answer
+        decoded = msgspec.json.decode(answer)
+        for receipt in decoded.get("result") or []:
+            if int(receipt["blockNumber"], 16) in self.numbers:
+                receipt["status"] = "0x0" if receipt["status"] == "0x1" else "0x1"
+        return msgspec.json.encode(decoded)
+
+
+@dataclass
 class Lagging(NoFaults):
     """The node has fallen back to block `head`: it knows nothing above it. Headers of `wrong` are false."""
 

@@ -1,4 +1,7 @@
-"""A backfill that is killed, interrupted or left alone at any instant: the next one completes the truth."""
+"""A backfill that is interrupted, loses its workers or is left alone: the next one completes the truth.
+
+Random instants of kill -9 are in test_kills.py.
+"""
 
 import asyncio
 import os
@@ -51,26 +54,7 @@ async def at_exchange(server: DevnetServer, count: int, running: Running) -> Non
 
 
 async def gone(workers: list[int]) -> None:
-    await eventually(
-        lambda: not any(is_alive(pid) for pid in workers), "workers end with their parent", within_s=15
-    )
-
-
-@pytest.mark.parametrize("seed", range(2))
-async def test_backfill_killed_again_and_again_is_completed_by_the_next_run(
-    seed: int, embedded_database: str, embedded_home: DatabaseServer, server: DevnetServer
-) -> None:
-    rng = random.Random(seed)
-    env = environment(embedded_database, server.http_url, **SMALL_STEPS)
-    for _ in range(2):
-        async with pend_index(*WHOLE, "--workers", "2", env=env) as running:
-            await at_exchange(server, rng.randint(1, 40), running)
-            workers = children_of(running.pid)
-            running.send(signal.SIGKILL)
-            await gone(workers)
-    finished = await run_pend_index(*WHOLE, "--workers", "1", env=env)
-    assert finished.code == 0, finished.output
-    assert await digests(embedded_database) == await truth(embedded_home)
+    await eventually(lambda: not any(is_alive(pid) for pid in workers), "workers end with their parent")
 
 
 async def test_backfill_whose_workers_are_killed_replaces_them_and_completes(

@@ -2,16 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 
 import asyncpg
-import msgspec
 import pytest
 
-from devnet.faults import Call, NoFaults
+from devnet.faults import NoFaults
 from devnet.server import DevnetServer
 from tests.database import DatabaseServer
-from tests.devnet_faults import Answerless, AtExchange, LyingReceipts
+from tests.devnet_faults import Answerless, AtExchange, FlippedStatus, LyingReceipts
 from tests.integration.indexer.histories import HEAD, history, truth
 from tests.oracle import assert_holds_chain, digests
 from tests.processes import environment, pend_index, run_pend_index
@@ -160,17 +158,3 @@ async def stored_blocks(dsn: str) -> int:
     finally:
         await connection.close()
     return count
-
-
-@dataclass
-class FlippedStatus(LyingReceipts):
-    """A lie that only the receipts root tells."""
-
-    def after(self, call: Call, answer: bytes) -> bytes:
-        if call.method != "eth_getBlockReceipts":
-            return answer
-        decoded = msgspec.json.decode(answer)
-        for receipt in decoded.get("result") or []:
-            if int(receipt["blockNumber"], 16) in self.numbers:
-                receipt["status"] = "0x0" if receipt["status"] == "0x1" else "0x1"
-        return msgspec.json.encode(decoded)
