@@ -46,7 +46,9 @@ class SharedServer:
             self._membership = None
 
     def wait_until_gone(self) -> None:
-        """After the last member left: until its server has ended."""
+        """After the last member left: until its server has ended; at once where none was ever started."""
+        if not self.folder.is_dir():
+            return
         deadline = time.monotonic() + GONE_WITHIN_S
         while self._running() and time.monotonic() < deadline:
             time.sleep(0.02)

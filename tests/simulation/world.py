@@ -5,143 +5,154 @@ Time is counted in what happens (requests to the node, turns of the loop), never
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections import Counter
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 import asyncpg
 
 from devnet.chain import Devnet
-from devnet.faults import NoFaults
+from devnet.faults import Faults, NoFaults
 from devnet.server import DevnetServer
+from devnet.weather.weather import Weather
 from evm.consensus import Consensus
-from indexer.daemon import Daemon
-from indexer.metrics import IndexerMetrics
 from indexer.settings import IndexerSettings
-from tests.broken_wire import Wire
-from tests.devnet_faults import Answerless, AtExchange, Lagging
 from tests.oracle import tip, value
-from tests.processes import eventually
+from tests.processes import environment, eventually
+from tests.simulation.climate import REQUEST_TIMEOUT_S, RESPONSE_BYTES_MAX
+from tests.simulation.hosts import Host, ProcessHost, TaskHost
+from tests.simulation.places import Place, dsn_by_wire
 
 MAX_REORG_DEPTH = 12
-_TURNS_MAX = 300
-_PATIENCE_TURNS = 3000
+SETTLES_WITHIN_S = 240.0
+"""Far beyond any wait of the daemon on a busy machine: reached only when it hangs."""
+
+
+def has_process(seed: int) -> bool:
+    """Whether the daemon of this history is a process of its own."""
+    return seed % 5 == 4
+
+
+def has_server(seed: int) -> bool:
+    """Whether this history has a database server of its own, which restarts and crashes."""
+    return seed % 6 == 5
 
 
 @dataclass(slots=True)
 class World:
     """What a history acts on; every step that was taken is kept, to be told when one fails."""
 
+    seed: int
     rng: random.Random
     devnet: Devnet
-    server: DevnetServer
-    wire: Wire
-    dsn: str
-    settings: IndexerSettings
+    servers: tuple[DevnetServer, DevnetServer]
+    place: Place
+    host: Host
     steps: list[str] = field(default_factory=list)
-    _daemon: asyncio.Task[None] | None = None
-    _stop: asyncio.Event = field(default_factory=asyncio.Event)
-    _highest: int = 0
+    tally: Counter[str] = field(default_factory=Counter)
+    struck: Counter[str] = field(default_factory=Counter)
+    highest: int = 0
+    _climate: Faults = field(default_factory=NoFaults)
 
-    # What may happen
+    @property
+    def server(self) -> DevnetServer:
+        """The node that announces heads; the other one is asked beside it in some histories."""
+        return self.servers[0]
 
-    async def advance(self) -> None:
-        self._note("advance", blocks := self.rng.choice((1, 1, 2, 3, 6, 15)))
-        self.devnet.advance(blocks)
+    def note(self, step: str, *details: object) -> None:
+        self.tally[step] += 1
+        self.steps.append(" ".join(map(str, (step, *details))))
 
-    async def reorg(self) -> None:
-        """A branch that a daemon may accept whatever it has stored so far."""
-        if self.devnet.consensus is not Consensus.CLIQUE:
-            return
+    async def turns(self, count: int, *, until: asyncio.Event | None = None) -> None:
+        """Let everything else have `count` turns, or fewer when `until` is set."""
+        for _ in range(count):
+            if until is not None and until.is_set():
+                return
+            await asyncio.sleep(self.host.turn_s)
+
+    def deepest(self) -> int:
+        """How deep a reorg may be that a daemon accepts whatever it has stored so far; below 1: none."""
         head = self.devnet.head.header.number
-        self._highest = max(self._highest, head)
-        deepest = head - max(0, self._highest - MAX_REORG_DEPTH)
-        if deepest < 1:
-            return
-        depth = self.rng.randint(1, deepest)
-        length = self.rng.choice((None, None, self.rng.randint(1, depth + 1)))
-        self._note("reorg", depth, length)
-        self.devnet.reorg(depth, length)
-        self._highest = max(self._highest, self.devnet.head.header.number)
+        self.highest = max(self.highest, head)
+        if self.devnet.consensus is not Consensus.CLIQUE:
+            return 0
+        return head - max(0, self.highest - MAX_REORG_DEPTH)
 
-    async def kill(self) -> None:
-        """As by kill -9: its transaction is lost, and what happens meanwhile happens unseen."""
-        self._note("kill")
-        await self.end_daemon()
-        for _ in range(self.rng.randrange(3)):
-            await self.rng.choice((self.advance, self.reorg))()
-        self._note("restart")
-        self.start_daemon()
+    # The node's weather
 
-    async def kill_at_a_request(self) -> None:
-        """The same between two requests of one step, where it has that many."""
-        self._note("kill at request", count := self.rng.randint(1, 8))
-        asked = asyncio.Event()
-        self.server.faults = AtExchange(count, asked.set)
-        self.devnet.advance(self.rng.randint(1, 4))
-        await self._turns(_PATIENCE_TURNS, until=asked)
-        self.server.faults = NoFaults()
-        await self.kill()
+    def set_climate(self, climate: Faults) -> None:
+        """What the node does from now on whenever no step has it do something else."""
+        if isinstance(self._climate, Weather):
+            self.struck += self._climate.struck
+        self._climate = climate
+        self.clear()
 
-    async def stop(self) -> None:
-        self._note("stop")
-        self._stop.set()
-        assert self._daemon is not None
-        await self._daemon
-        await self.advance()
-        self.start_daemon()
+    def clear(self) -> None:
+        """Back to the climate, on every endpoint."""
+        for server in self.servers:
+            server.faults = self._climate
+
+    # The database
 
     async def end_connections(self) -> None:
-        self._note("end connections")
-        await self._end_connections()
+        connection = await asyncpg.connect(self.place.direct)
+        try:
+            await connection.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                " AND backend_type = 'client backend'"
+            )
+        finally:
+            await connection.close()
 
-    async def cut_wire(self) -> None:
-        """The connection to the database breaks at any byte: before, during or after a commit."""
-        self._note("cut wire after", size := int(10 ** self.rng.uniform(1, 5)))
-        self.wire.cut_after(size)
-        self.devnet.advance(self.rng.randint(1, 4))
-        await self._turns(_PATIENCE_TURNS, until=self.wire.is_cut)
-        await self.wire.cut()
-        await self.wire.mend()
+    async def is_whole(self) -> bool:
+        """Whether one range from the first block on is covered."""
+        ranges = await value(self.place.direct, "SELECT array_agg(lower(blocks)) FROM chain.coverage")
+        return ranges == [0]
 
-    async def lose_subscribers(self) -> None:
-        self._note("lose subscribers")
-        await self.server.disconnect_subscribers()
+    async def quarantined(self) -> bool:
+        return bool(await value(self.place.direct, "SELECT count(*) FROM chain.quarantined_blocks"))
 
-    async def lag(self) -> None:
-        head = self.devnet.head.header.number
-        self._note("lag", back := min(head, self.rng.randint(1, 2 * MAX_REORG_DEPTH)))
-        self.server.faults = Lagging(self.devnet, head - back)
-        await self._turns(self.rng.randrange(_TURNS_MAX))
-        self.server.faults = NoFaults()
+    # The daemon
 
-    async def hang_up(self) -> None:
-        self._note("hang up")
-        self.server.faults = Answerless()
-        await self._turns(self.rng.randrange(_TURNS_MAX))
-        self.server.faults = NoFaults()
+    async def kill_daemon(self) -> None:
+        """No farewell: nothing that it had not committed is committed."""
+        if isinstance(self.host, TaskHost):
+            await self.end_connections()
+        await self.host.kill()
+        if isinstance(self.host, TaskHost):  # what it connected anew meanwhile
+            await self.end_connections()
 
     async def settle(self) -> None:
-        """The daemon arrives where the network is."""
+        """The daemon arrives where the network is, once the network does no more wrong."""
+        self.set_climate(NoFaults())
         head = self.devnet.head
-        self._note("settle at", head.header.number)
+        self.note("settle", head.header.number)
 
         async def there() -> bool:
-            assert self._daemon is not None
-            if self._daemon.done():
-                self._daemon.result()
-            ranges = await value(self.dsn, "SELECT array_agg(lower(blocks)) FROM chain.coverage")
-            stored = await value(
-                self.dsn, "SELECT hash FROM chain.blocks WHERE number = $1", head.header.number
-            )
-            return ranges == [0] and stored == head.hash and await tip(self.dsn) == head.header.number
+            await self.host.require_well()
+            dsn = self.place.direct
+            stored = await value(dsn, "SELECT hash FROM chain.blocks WHERE number = $1", head.header.number)
+            if stored != head.hash or await tip(dsn) != head.header.number:
+                return False
+            return await self.is_whole() or await self.quarantined()
 
-        await eventually(there, "the daemon arrives at the head")
+        await eventually(there, "the daemon arrives at the head", within_s=SETTLES_WITHIN_S)
+        if await self.quarantined():
+            # Tried again after ten minutes, or by the next start, which is what a person would do.
+            self.note("restart for quarantined blocks")
+            await self.host.stop()
+            await self.host.start()
+            await eventually(self._is_complete, "nothing is quarantined", within_s=SETTLES_WITHIN_S)
+
+    async def _is_complete(self) -> bool:
+        await self.host.require_well()
+        return await self.is_whole() and not await self.quarantined()
 
     async def stored(self) -> str:
         """The covered ranges, and whether their last block is on the network's chain."""
-        connection = await asyncpg.connect(self.dsn)
+        connection = await asyncpg.connect(self.place.direct)
         try:
             ranges = await connection.fetch("SELECT blocks, last_hash FROM chain.coverage ORDER BY blocks")
         finally:
@@ -155,104 +166,61 @@ class World:
             )
         return ", ".join(told) or "nothing"
 
-    # How it goes on
-
-    async def live(self, steps: int) -> None:
-        """Start the daemon, let `steps` things happen to it, let it arrive, and stop it."""
-        self.start_daemon()
-        might = self._might()
-        for _ in range(steps):
-            await self.rng.choices([step for step, _ in might], [weight for _, weight in might])[0]()
-            if self.rng.random() < 0.7:
-                await self._turns(self.rng.randrange(_TURNS_MAX))
-        await self.settle()
-        self._stop.set()
-        assert self._daemon is not None
-        await self._daemon
-
-    def _might(self) -> list[tuple[Callable[[], Awaitable[None]], int]]:
-        return [
-            (self.advance, 8),
-            (self.reorg, 8),
-            (self.kill, 2),
-            (self.kill_at_a_request, 3),
-            (self.stop, 1),
-            (self.end_connections, 2),
-            (self.cut_wire, 3),
-            (self.lose_subscribers, 2),
-            (self.lag, 2),
-            (self.hang_up, 1),
-            (self.settle, 2),
-        ]
-
-    def start_daemon(self) -> None:
-        self._stop = asyncio.Event()
-        daemon = Daemon(self.settings, IndexerMetrics(), self._stop)
-        self._daemon = asyncio.create_task(daemon.run())
-
-    async def end_daemon(self) -> None:
-        """No farewell: the server ends its connections first, so that nothing more is committed."""
-        daemon, self._daemon = self._daemon, None
-        if daemon is None:
-            return
-        await self._end_connections()
-        daemon.cancel()
-        # Whatever it ends with, nobody is there to hear it; a refusal would come again after the start.
-        await asyncio.gather(daemon, return_exceptions=True)
-        # What it connected anew meanwhile.
-        await self._end_connections()
-
-    async def _end_connections(self) -> None:
-        connection = await asyncpg.connect(self.dsn)
-        try:
-            await connection.execute(
-                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
-        finally:
-            await connection.close()
-
-    async def _turns(self, count: int, *, until: asyncio.Event | None = None) -> None:
-        """Let everything else have `count` turns, or fewer when `until` is set."""
-        for _ in range(count):
-            if until is not None and until.is_set():
-                return
-            await asyncio.sleep(0)
-
-    def _note(self, *step: object) -> None:
-        self.steps.append(" ".join(map(str, step)))
-
 
 @asynccontextmanager
-async def world(seed: int, dsn: str) -> AsyncIterator[World]:
+async def world(seed: int, place: Place) -> AsyncIterator[World]:
     """A world whose every property follows from `seed`."""
     rng = random.Random(seed)
     consensus = Consensus.QBFT if seed % 4 == 3 else Consensus.CLIQUE
     devnet = Devnet(
         seed,
         consensus,
-        history_blocks=rng.choice((0, 3, 10, 40)),
+        history_blocks=rng.choice((0, 3, 10, 40, 120)),
         transactions_per_block=rng.choice((0, 1, 3)),
     )
-    parts = urlsplit(dsn)
-    assert parts.port is not None
-    async with DevnetServer(devnet) as server, Wire(parts.port) as wire:
-        settings = IndexerSettings.model_validate(
-            {
-                "database": {"dsn": dsn.replace(f":{parts.port}/", f":{wire.port}/")},
-                "node": {
-                    "urls": [server.http_url],
-                    "ws_url": server.ws_url if rng.random() < 0.6 else None,
-                    "poll_interval_s": 0.05,
-                    "retry_deadline_s": 5,
-                    "batch_blocks_max": rng.choice((1, 3, 10)),
-                },
-                "follow": {"max_reorg_depth": MAX_REORG_DEPTH},
-                "backfill": {"workers": 1, "commit_rows": rng.choice((1, 50))},
-            }
+    async with DevnetServer(devnet) as server, DevnetServer(devnet) as other:
+        urls = rng.choice(
+            ([server.http_url], [server.http_url, other.http_url], [other.http_url, server.http_url])
         )
-        made = World(rng, devnet, server, wire, dsn, settings)
+        ws_url = server.ws_url if rng.random() < 0.6 else None
+        limits = _limits(rng)
+        dsn = dsn_by_wire(place)
+        process: ProcessHost | None = None
+        host: Host
+        if has_process(seed):
+            variables = environment(dsn, ",".join(urls), ws_url=ws_url, **_flat(limits))
+            host = process = ProcessHost(variables)
+        else:
+            given = {**limits, "database": {"dsn": dsn}}
+            given["node"] = {**limits["node"], "urls": urls, "ws_url": ws_url}
+            host = TaskHost(IndexerSettings.model_validate(given))
+        made = World(seed, rng, devnet, (server, other), place, host)
         try:
             yield made
         finally:
-            await made.end_daemon()
+            await made.kill_daemon()
+            if process is not None:
+                await process.close()
+
+
+def _limits(rng: random.Random) -> dict[str, dict[str, object]]:
+    return {
+        "node": {
+            "poll_interval_s": 0.05,
+            "retry_deadline_s": 5,
+            "silence_timeout_s": 1,
+            "request_timeout_s": REQUEST_TIMEOUT_S,
+            "max_response_bytes": RESPONSE_BYTES_MAX,
+            "batch_blocks_max": rng.choice((1, 3, 10)),
+        },
+        "follow": {"max_reorg_depth": MAX_REORG_DEPTH},
+        "backfill": {
+            "workers": rng.choice((1, 2)),
+            "segment_blocks": rng.choice((20, 2000)),
+            "commit_rows": rng.choice((1, 50)),
+        },
+    }
+
+
+def _flat(sections: dict[str, dict[str, object]]) -> dict[str, object]:
+    return {f"{section}__{name}": item for section, items in sections.items() for name, item in items.items()}
