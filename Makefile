@@ -20,8 +20,11 @@ UV := .cache/uv/bin/uv
 ARGS ?=
 PYTEST_ARGS ?=
 PYTEST_WORKERS ?= 2
+SEEDS ?= 100
+FROM ?= 10000
+STEPS ?= 14
 
-.PHONY: help setup demo test lint types imports format bench lock schema clean
+.PHONY: help setup demo test simulate mutate lint types imports format bench lock schema clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{ printf "  make %-8s %s\n", $$1, $$2 }'
@@ -73,6 +76,12 @@ imports: setup ## the arrows between packages
 format: setup ## let ruff fix and format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+simulate: setup ## seeded histories of faults, reorgs and kills; SEEDS=1000 FROM=10000 STEPS=14
+	@$(BIN)/python -m tests.simulation --seeds $(SEEDS) --from $(FROM) --steps $(STEPS)
+
+mutate: setup ## take each invariant's mechanism away: which test turns red; ARGS="--invariant 5" for one
+	@$(BIN)/python -m tests.mutation $(ARGS)
 
 bench: setup ## every benchmark; results are printed, benchmarks/results keeps the recorded ones
 	@found=0; for file in benchmarks/bench_*.py; do \

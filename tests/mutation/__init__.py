@@ -1,0 +1,1 @@
+"""What keeps each invariant, taken away in a scratch copy: `python -m tests.mutation` shows what turns red."""
