@@ -47,19 +47,28 @@ _Answers: TypeAlias = Sequence[UnreadBlock] | Sequence[FetchedBlock] | None
 
 
 @dataclass(slots=True)
-class _Sizes:
-    """Bytes of answers held now, and what one block takes: its answer and its rows."""
+class Pace:
+    """What was learnt about a node and its blocks, kept from one range to the next."""
 
-    held: int = 0
-    # A guess that asks for few at first: a batch of blocks of 2 MB is not to be found out afterwards.
-    block: float = 512 * 1024.0
+    # Batches in flight; more as soon as the caller has to wait.
+    ahead: int = _AHEAD_FIRST
+    # What one block takes, its answer and its rows. The guess asks for few at first: a batch of blocks of
+    # 2 MB is not to be found out afterwards.
+    block_bytes: float = 512 * 1024.0
     is_guessed: bool = True
 
-    def learn(self, blocks: list[BlockRows]) -> None:
+    def learn(self, blocks: Sequence[BlockRows]) -> None:
         if blocks:
             seen = sum(rows.memory_bytes + rows.fetched_bytes for rows in blocks) / len(blocks)
-            self.block = seen if self.is_guessed else max(seen, 0.7 * self.block + 0.3 * seen)
+            self.block_bytes = seen if self.is_guessed else max(seen, 0.7 * self.block_bytes + 0.3 * seen)
             self.is_guessed = False
+
+
+@dataclass(slots=True)
+class _Queue:
+    """Bytes of answers that have come and were not read yet."""
+
+    bytes: int = 0
 
 
 async def fetch_in_order(
@@ -70,43 +79,44 @@ async def fetch_in_order(
     *,
     full: bool,
     on_queue_bytes: Callable[[int], None],
+    pace: Pace | None = None,
 ) -> AsyncGenerator[list[BlockRows | Poison], None]:
     """Yield blocks `first`…`last` in order, a batch at a time; a poison block takes its place in order.
 
     Raises the node's retryable errors when its deadline is over, and its fatal ones at once.
     """
-    sizes, next_number, ahead = _Sizes(), first, _AHEAD_FIRST
+    pace, queue, next_number = pace or Pace(), _Queue(), first
     pending: deque[tuple[range, asyncio.Task[_Answers]]] = deque()
     try:
         while pending or next_number <= last:
-            while next_number <= last and len(pending) < ahead:
-                blocks = max(1, min(limits.batch_blocks_max, int(_BATCH_TARGET_BYTES / sizes.block)))
-                expected = (len(pending) + 1) * blocks * sizes.block
+            while next_number <= last and len(pending) < min(pace.ahead, limits.in_flight_max):
+                blocks = max(1, min(limits.batch_blocks_max, int(_BATCH_TARGET_BYTES / pace.block_bytes)))
+                expected = (len(pending) + 1) * blocks * pace.block_bytes
                 if pending and expected > limits.queue_bytes_max:
                     break
                 numbers = range(next_number, min(next_number + blocks, last + 1))
-                pending.append((numbers, asyncio.create_task(_fetch(node, numbers, sizes, full=full))))
+                pending.append((numbers, asyncio.create_task(_fetch(node, numbers, queue, full=full))))
                 next_number = numbers.stop
             numbers, task = pending.popleft()
             if not task.done():
                 # Waiting for the node: the next batches must be asked for earlier.
-                ahead = min(ahead + 1, limits.in_flight_max)
+                pace.ahead = min(pace.ahead + 1, limits.in_flight_max)
             answers = await task
-            on_queue_bytes(sizes.held)
-            sizes.held -= _bytes(answers)
+            on_queue_bytes(queue.bytes)
+            queue.bytes -= _bytes(answers)
             del task
             batch = await _to_rows(node, numbers, answers, full=full)
             del answers
-            sizes.learn([rows for rows in batch if isinstance(rows, BlockRows)])
+            pace.learn([rows for rows in batch if isinstance(rows, BlockRows)])
             yield batch
-            on_queue_bytes(sizes.held)
+            on_queue_bytes(queue.bytes)
     finally:
         for _, task in pending:
             task.cancel()
         await asyncio.gather(*(task for _, task in pending), return_exceptions=True)
 
 
-async def _fetch(node: NodeClient, numbers: range, sizes: _Sizes, *, full: bool) -> _Answers:
+async def _fetch(node: NodeClient, numbers: range, queue: _Queue, *, full: bool) -> _Answers:
     """Answers about `numbers`: unread, or read where that way failed; None where one of them is at odds."""
     answers: _Answers
     try:
@@ -118,7 +128,7 @@ async def _fetch(node: NodeClient, numbers: range, sizes: _Sizes, *, full: bool)
             answers = await node.fetch_blocks(numbers, full=full)
         except (NodeInconsistent, BlockMissing):
             return None
-    sizes.held += _bytes(answers)
+    queue.bytes += _bytes(answers)
     return answers
 
 

@@ -13,7 +13,7 @@ import structlog
 from evm.consensus import has_immediate_finality
 from indexer import errors
 from indexer.coverage import Covered, gaps
-from indexer.fetch import FetchLimits, Poison, fetch_in_order
+from indexer.fetch import FetchLimits, Pace, Poison, fetch_in_order
 from indexer.network import Network
 from indexer.rows import BlockRows
 from indexer.writer import Committed, queries, store
@@ -77,6 +77,7 @@ class SegmentWriter:
     on_queue_bytes: Callable[[int], None] = _ignore
     stopping: Callable[[], bool] = _never
     on_wait: Callable[[Exception], None] = _unheard
+    pace: Pace = field(default_factory=Pace)
 
     async def store(self, segment: tuple[int, int]) -> Stored:
         """Store every block of `segment` that is not stored yet; what is stored already is skipped.
@@ -122,6 +123,7 @@ class SegmentWriter:
             self.limits.fetch,
             full=self.limits.full,
             on_queue_bytes=self.on_queue_bytes,
+            pace=self.pace,
         )
         batch: list[BlockRows] = []
         batch_rows = batch_bytes = 0
