@@ -115,9 +115,23 @@ class NodeClient:
         """
         if not numbers:
             return []
-        return await self._run(
-            "eth_getBlockByNumber", lambda on: block_parts.fetch_numbered(on, numbers, full=full)
-        )
+        alone = len(numbers) == 1
+        try:
+            return await self._retrying(
+                "eth_getBlockByNumber",
+                lambda: self._endpoints.run(
+                    "eth_getBlockByNumber", lambda on: block_parts.fetch_numbered(on, numbers, full=full)
+                ),
+                inconsistent_retries_max=self.settings.inconsistent_retries_max if alone else 0,
+            )
+        except NodeInconsistent as error:
+            if alone:
+                raise
+            self.observer.on_retry("eth_getBlockByNumber", error.kind, 0.0)
+        # One wrong answer spoils a batch, and the next attempt may meet another: keep what is right of it.
+        middle = len(numbers) // 2
+        below = await self.fetch_blocks(numbers[:middle], full=full)
+        return below + await self.fetch_blocks(numbers[middle:], full=full)
 
     async def fetch_unread(self, numbers: Sequence[int]) -> list[UnreadBlock] | None:
         """Blocks for `read_block`, from one endpoint; None where `fetch_blocks` must be asked.
@@ -168,9 +182,17 @@ class NodeClient:
     async def _find(self, method: str, operation: Callable[[Endpoint], Awaitable[T | None]]) -> T | None:
         return await self._retrying(method, lambda: self._endpoints.find(method, operation))
 
-    async def _retrying(self, method: str, attempt: Callable[[], Awaitable[T]]) -> T:
+    async def _retrying(
+        self,
+        method: str,
+        attempt: Callable[[], Awaitable[T]],
+        *,
+        inconsistent_retries_max: int | None = None,
+    ) -> T:
         """Repeat `attempt` on NodeRetryable until the deadline, telling the observer."""
         settings = self.settings
+        if inconsistent_retries_max is None:
+            inconsistent_retries_max = settings.inconsistent_retries_max
         missing = inconsistent = 0
 
         def wanted(error: BaseException) -> bool:
@@ -181,7 +203,7 @@ class NodeClient:
                     return missing <= settings.missing_retries_max
                 case NodeInconsistent():
                     inconsistent += 1
-                    return inconsistent <= settings.inconsistent_retries_max
+                    return inconsistent <= inconsistent_retries_max
                 case _:
                     return isinstance(error, NodeRetryable)
 
