@@ -71,6 +71,7 @@ async def fetch_unread(endpoint: Endpoint, numbers: Sequence[int]) -> list[Unrea
             return None
         pieces.append(split)
     endpoint.block_limit.answered(len(numbers), time.perf_counter() - started_s)
+    endpoint.health.answered()
     blocks, receipts = pieces
     return [
         UnreadBlock(number, position, endpoint, blocks[position], receipts[position])

@@ -136,6 +136,8 @@ class Endpoint:
                     limit.strained(len(part))
                 raise
             limit.answered(len(part), time.perf_counter() - started_s)
+            if limit is self.block_limit:
+                self.health.answered()
             results += answered
             total_bytes += size_bytes
         return results, total_bytes

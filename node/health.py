@@ -14,7 +14,7 @@ class Health:
     """In use; set aside, to be asked only where no other can be; or shut, with a single probe at a time.
 
     The first failure sets aside, `failures_max` in a row shut, and another network shuts at once. The way
-    back is a probe after a wait, which doubles until something other than a probe succeeds.
+    back is a probe after a wait, which doubles until something other than a probe is answered.
     """
 
     def __init__(
@@ -50,6 +50,10 @@ class Health:
         """It did what it is there for."""
         self._failures = self._doublings = 0
         self._probe_at_s = self.error = None
+
+    def answered(self) -> None:
+        """A request for blocks got through, whatever comes of them: it is there. Waits begin small again."""
+        self._doublings = 0
 
     def passed(self) -> None:
         """A probe got through. The next failure shuts it again, unless a success comes first."""

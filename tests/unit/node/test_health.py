@@ -105,3 +105,18 @@ def test_health_success_after_a_probe_forgets_everything() -> None:
     health.failed(BlockMissing("host", 1))
     assert not health.shut
     assert health.wait_s <= 1.0
+
+
+def test_health_answer_between_failures_begins_the_waits_anew_and_leaves_it_shut() -> None:
+    """A node that gives blocks but not their receipts is not one that is away."""
+    clock = Clock()
+    health = shut(clock)
+    for _ in range(4):
+        clock.now_s += health.wait_s
+        health.failed(REFUSED)
+    assert health.wait_s > 4
+    health.answered()
+    assert health.shut
+    clock.now_s += health.wait_s
+    health.failed(REFUSED)
+    assert health.wait_s <= 1
