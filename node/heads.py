@@ -6,6 +6,7 @@ Either source may skip heads, go back, or come back to one; what that means is t
 import asyncio
 import contextlib
 import random
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,9 @@ from websockets.exceptions import WebSocketException
 from node.client import NodeClient
 from node.errors import NodeError, NodeRetryable
 from node.observer import NodeObserver, SilentObserver
+
+# py_ecc, which web3 brings, sets 100,000: JSON nested as deeply would overflow the C stack.
+sys.setrecursionlimit(1_000)
 
 _RECONNECT_FIRST_S = 1.0
 _RECONNECT_MAX_S = 60.0
@@ -37,6 +41,7 @@ _SUBSCRIPTION_FAILS = (
     KeyError,
     TypeError,
     AttributeError,
+    RecursionError,
 )
 
 

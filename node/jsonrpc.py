@@ -90,6 +90,8 @@ _SERVER_ERROR = -32000
 
 _RESPONSE_START = b'{"jsonrpc":'
 
+_NOT_READABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # the last: nested too deeply
+
 
 def batch_body(method: str, params: Sequence[str]) -> bytes:
     """One batch of calls of `method`; each of `params` is JSON text without its outer brackets."""
@@ -115,7 +117,7 @@ def decode_batch(
     """
     try:
         responses = decoder.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _NOT_READABLE as error:
         # A batch refused as a whole is answered with one object (Besu: JsonRpcObjectExecutor).
         refusal = error_in_object(raw)
         if refusal is None:
@@ -171,7 +173,7 @@ def decode_one(
     """The result of one response of `split_batch`; raises the NodeError that an error means."""
     try:
         response = decoder.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _NOT_READABLE as error:
         raise AnswerGarbled(endpoint, method, len(raw), str(error)) from error
     if response.error is not None:
         raise error_of(response.error, endpoint, method, server_error_passes=True)
@@ -184,7 +186,7 @@ def error_in_object(raw: bytes) -> RpcError | None:
     """The error of an answer that is one JSON-RPC object; None for anything else."""
     try:
         return _SINGLE.decode(raw).error
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _NOT_READABLE:
         return None
 
 

@@ -121,7 +121,7 @@ class BesuLogin:
             raise NodeRefused(self._host, "login", status=status)
         try:
             token = msgspec.json.decode(raw, type=dict[str, str])["token"]
-        except (msgspec.DecodeError, KeyError):
+        except (msgspec.DecodeError, KeyError, RecursionError):
             raise NodeRefused(self._host, "login", status=status, detail="the answer has no token") from None
         self._token = token
         self._renew_at_s = time.monotonic() + usable_seconds(token, now_s=time.time())
