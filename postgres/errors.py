@@ -221,9 +221,10 @@ def translate(error: BaseException) -> DatabaseError | None:
     if isinstance(error, asyncpg.InterfaceError):
         # asyncpg has one class for a lost connection and for misuse; only a closed one can be reopened.
         lost = isinstance(error, asyncpg.exceptions.ConnectionDoesNotExistError) or "clos" in str(error)
-        # A session that is ended between two statements of a transaction: the next statement meets the end,
-        # and then the rollback finds that statement, which nothing will answer, "in progress".
-        lost = lost or isinstance(error.__context__, asyncpg.InternalClientError)
+        # A session that is ended within a transaction: a statement or COPY meets the end, and then the
+        # rollback finds it, which nothing will answer, "in progress". What counts is what came first.
+        context = error.__context__
+        lost = lost or (context is not None and isinstance(translate(context), Unavailable))
         return (Unavailable if lost else Misuse)(_describe(error))
     if isinstance(error, psycopg.OperationalError) and REFUSED_AT_THE_DOOR.search(str(error)):
         return AccessRefused(_describe(error))

@@ -43,12 +43,22 @@ def test_translate_asyncpg_server_error_is_retryable_or_fatal(kind: type[BaseExc
         assert sqlstate in BY_SQLSTATE or sqlstate[:2] in BY_CLASS
 
 
-def test_translate_rollback_of_a_session_that_ended_between_two_statements_is_an_outage() -> None:
+@pytest.mark.parametrize(
+    "end",
+    [
+        asyncpg.InternalClientError("cannot switch to state 21; another operation (2) is in progress"),
+        asyncpg.exceptions.ConnectionDoesNotExistError("connection was closed in the middle of operation"),
+        asyncpg.exceptions.AdminShutdownError("terminating connection due to administrator command"),
+        ConnectionResetError(),
+    ],
+    ids=lambda end: type(end).__name__,
+)
+def test_translate_rollback_of_a_session_that_ended_within_a_transaction_is_an_outage(
+    end: Exception,
+) -> None:
     rollback = asyncpg.InterfaceError("cannot perform operation: another operation is in progress")
     assert isinstance(translate(rollback), errors.Misuse)
-    rollback.__context__ = asyncpg.InternalClientError(
-        "cannot switch to state 21; another operation (2) is in progress"
-    )
+    rollback.__context__ = end
     assert isinstance(translate(rollback), errors.Unavailable)
 
 
