@@ -104,11 +104,20 @@ class _Worker:
     queue_bytes: int = 0
 
 
-async def plan(connection: Connection, first: int, last: int, segment_blocks: int) -> list[Segment]:
-    """The segments of `first`…`last` that are not stored yet."""
+async def plan(
+    connection: Connection, first: int, last: int, segment_blocks: int, *, workers: int
+) -> list[Segment]:
+    """The segments of `first`…`last` that are not stored yet, at least two for each of several workers.
+
+    Where one ends a worker waits for its last commit with nothing to read, so that few are better than many.
+    """
     with translated():
         rows = await queries.select_coverage_between.many(connection, first, last)
-    return segments(gaps([Covered(**row) for row in rows], first, last), segment_blocks)
+    missing = gaps([Covered(**row) for row in rows], first, last)
+    if workers > 1:
+        blocks = sum(end - begin + 1 for begin, end in missing)
+        segment_blocks = min(segment_blocks, max(1, blocks // (2 * workers)))
+    return segments(missing, segment_blocks)
 
 
 async def plan_quarantined(connection: Connection, segment_blocks: int) -> list[Segment]:

@@ -319,9 +319,12 @@ class Daemon:
     ) -> tuple[int, ...]:
         """One backfill up to `last` in worker processes; the blocks it had to set aside."""
         backfill = self.settings.backfill
+        workers = backfill.workers_effective()
         work = [
             (first, end)
-            for first, end in await plan(connection, backfill.from_block, last, backfill.segment_blocks)
+            for first, end in await plan(
+                connection, backfill.from_block, last, backfill.segment_blocks, workers=workers
+            )
             if not all(number in without for number in range(first, end + 1))
         ]
         if not work:
@@ -340,7 +343,7 @@ class Daemon:
             settings=self.settings,
             network=network,
             work=work,
-            workers_max=backfill.workers_effective(),
+            workers_max=workers,
             on_commit=on_commit,
             on_queue_bytes=self.metrics.queued,
             observer=self.metrics,

@@ -219,7 +219,7 @@ class BackfillSection(Section):
         default=0, ge=0, le=64, description="Worker processes; 0 means one per core this process may use."
     )
     segment_blocks: int = Field(
-        default=2_000, ge=1, le=1_000_000, description="Blocks in one worker's unit of work."
+        default=10_000, ge=1, le=1_000_000, description="Blocks in one worker's unit of work at most."
     )
     commit_rows: int = Field(
         default=20_000,

@@ -79,7 +79,9 @@ async def _prepare(
             if first > head or wanted > head:
                 raise RangeAboveHead(first, wanted, head)
             network = await agree_on_network(connection, node)
-        work = await plan(connection, first, wanted, settings.backfill.segment_blocks)
+        backfill = settings.backfill
+        workers = backfill.workers_effective()
+        work = await plan(connection, first, wanted, backfill.segment_blocks, workers=workers)
         return network, work, f"blocks {first} to {wanted} are stored"
     finally:
         connection.terminate()

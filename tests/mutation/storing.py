@@ -249,8 +249,8 @@ REPLAY = (
         4,
         "a backfill is planned from coverage",
         "indexer/backfill.py",
-        "segments(gaps([Covered(**row) for row in rows], first, last), segment_blocks)",
-        "segments([(first, last)], segment_blocks)",
+        "missing = gaps([Covered(**row) for row in rows], first, last)",
+        "missing = [(first, last)]",
         f"{_SEGMENT}::test_plan_of_a_range_stored_in_part_is_what_is_missing",
     ),
     Mutation(

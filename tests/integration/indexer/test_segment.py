@@ -94,8 +94,11 @@ async def test_plan_of_a_range_stored_in_part_is_what_is_missing(embedded_databa
             await agree_on_network(connection, served.node)
             await store(connection, await served.rows(5, 9), finalized=-1)
             await store(connection, await served.rows(13, 14), finalized=-1)
-            assert await plan(connection, 2, 18, 8) == [(2, 4), (10, 12), (15, 15), (16, 18)]
-            assert await plan(connection, 5, 9, 8) == []
+            assert await plan(connection, 2, 18, 8, workers=1) == [(2, 4), (10, 12), (15, 15), (16, 18)]
+            assert await plan(connection, 5, 9, 8, workers=2) == []
+            # Ten blocks are missing: two segments for each of two workers are of at most two.
+            shared = await plan(connection, 2, 18, 8, workers=2)
+            assert shared == [(2, 3), (4, 4), (10, 11), (12, 12), (15, 15), (16, 17), (18, 18)]
         finally:
             await connection.close()
 
