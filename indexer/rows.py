@@ -403,8 +403,8 @@ _BYTEA_LENGTH, _COUNT = _Lengths(), _Counts()
 
 # Few distinct values: gas limits, prices, amounts in whole tokens, indexes.
 _NUMERIC, _INT8, _INT4, _INT2 = (
-    _Memo(numeric, 16_384),
-    _Memo(_int8, 16_384),
+    _Memo(numeric, 8_192),
+    _Memo(_int8, 8_192),
     _Memo(_int4, 16_384),
     _Memo(_int2, 512),
 )

@@ -30,7 +30,7 @@ _POSITIONS: Final = tuple(hex(index) for index in range(16_384))
 
 _HEX_LENGTHS: Final = (42, 66)  # an address, a topic
 
-_MEMO_ITEMS_MAX = 16_384  # about 5 MB when full
+_MEMO_ITEMS_MAX = 8_192  # about 3 MB when full
 
 
 def check_header(block: WireHeader) -> tuple[Header, Consensus]:
