@@ -1,0 +1,1 @@
+"""Logs and calls, read by the ABIs that are known."""
