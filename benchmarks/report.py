@@ -125,7 +125,8 @@ def _memory_gib() -> float:
 
 def _commit() -> str:
     head = _git("rev-parse", "--short=12", "HEAD")
-    return head + (" with changes not committed" if _git("status", "--porcelain") else "")
+    changed = _git("status", "--porcelain", "--", ":/", ":!/benchmarks/results")
+    return head + (" with changes not committed" if changed else "")
 
 
 def _git(*arguments: str) -> str:

@@ -114,32 +114,34 @@ def _arguments() -> argparse.Namespace:
 @contextmanager
 def _node(block_time_s: float) -> Iterator[tuple[str, str]]:
     """A Clique network of its own process, HTTP and WebSocket, in bad weather from the start."""
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "indexer", "devnet", "--port", "0", "--consensus", "clique"),
-            *("--seed", str(_SEED), "--history", str(_HISTORY), "--block-time", str(block_time_s)),
-            *("--reorg-every", str(_REORG_EVERY), "--weather", _WEATHER),
-        ],
-        cwd="/",
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert process.stdout is not None
-    try:
-        urls: dict[str, str] = {}
-        while len(urls) < 2:
-            line = process.stdout.readline()
-            if not line:
-                raise RuntimeError("the devnet ended before it listened")
-            name, _, url = line.partition(" ")
-            if name in ("http", "ws"):
-                urls[name] = url.strip()
-        yield urls["http"], urls["ws"]
-    finally:
-        process.terminate()
-        process.communicate(timeout=30)
+    with tempfile.TemporaryFile("w+") as output:  # a pipe that nobody reads would stop it when it is full
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "indexer", "devnet", "--port", "0", "--consensus", "clique"),
+                *("--seed", str(_SEED), "--history", str(_HISTORY), "--block-time", str(block_time_s)),
+                *("--reorg-every", str(_REORG_EVERY), "--weather", _WEATHER),
+            ],
+            cwd="/",
+            env=environment(),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            urls: dict[str, str] = {}
+            while len(urls) < 2:
+                if process.poll() is not None:
+                    raise RuntimeError("the devnet ended before it listened")
+                time.sleep(0.1)
+                said = os.pread(output.fileno(), 65_536, 0).decode()
+                urls = {
+                    name: url.strip()
+                    for name, _, url in (line.partition(" ") for line in said.splitlines())
+                    if name in ("http", "ws")
+                }
+            yield urls["http"], urls["ws"]
+        finally:
+            process.terminate()
+            process.wait(30)
 
 
 @contextmanager
