@@ -24,7 +24,7 @@ SEEDS ?= 100
 FROM ?= 10000
 STEPS ?= 14
 
-.PHONY: help setup demo test simulate mutate lint types imports format bench lock schema clean
+.PHONY: help setup demo test simulate mutate lint types imports format bench soak lock schema clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{ printf "  make %-8s %s\n", $$1, $$2 }'
@@ -87,6 +87,9 @@ bench: setup ## every benchmark; results are printed, benchmarks/results keeps t
 	@found=0; for file in benchmarks/bench_*.py; do \
 		[ -e "$$file" ] || continue; found=1; echo "== $$file"; $(BIN)/python "$$file" || exit 1; \
 	done; [ $$found = 1 ] || echo "no benchmarks yet"
+
+soak: setup ## the daemon for an hour in bad weather: memory, open files, truth at the end; ARGS="--minutes 5"
+	$(BIN)/python -m benchmarks.soak $(ARGS)
 
 lock: $(UV) ## choose versions anew: requirements.lock and deploy/requirements.lock
 	$(UV) pip compile --quiet --upgrade $(UV_LOCK) --extra demo --extra test -o requirements.lock pyproject.toml
