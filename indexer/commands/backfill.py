@@ -1,13 +1,12 @@
 """`pend-index backfill`: a range of the past, with K processes."""
 
-import asyncio
 import signal
 import threading
 
 import click
 
 from indexer.backfill import Backfill, Filled, Segment, plan, plan_quarantined
-from indexer.commands.context import Invocation, pass_invocation
+from indexer.commands.context import Invocation, pass_invocation, run
 from indexer.errors import EXIT_INTERRUPTED, BackfillIncomplete, RangeAboveHead
 from indexer.network import Network, agree_on_network
 from indexer.progress import Progress
@@ -48,7 +47,7 @@ def backfill(
     if from_block is not None and to_block is not None and to_block < from_block:
         raise click.UsageError(f"--to-block {to_block} is below --from-block {from_block}; swap them")
     settings = invocation.settings({"backfill.workers": workers, "verify.level": verify})
-    network, work, done = asyncio.run(_prepare(settings, from_block, to_block))
+    network, work, done = run(_prepare(settings, from_block, to_block))
     filled = _fill(settings, network, work)
     if filled.stopped:
         click.echo("stopped; everything committed is complete: run the same command to go on", err=True)

@@ -1,13 +1,12 @@
 """`pend-index status`: what is stored, and how far the node is."""
 
-import asyncio
 import dataclasses
 from datetime import UTC, datetime
 
 import click
 import msgspec
 
-from indexer.commands.context import Invocation, pass_invocation
+from indexer.commands.context import Invocation, pass_invocation, run
 from indexer.settings import IndexerSettings
 from indexer.status import Status, as_text, select_status
 from node.client import NodeClient
@@ -24,7 +23,7 @@ _NODE_DEADLINE_S = 3.0
 @pass_invocation
 def status(invocation: Invocation, *, as_json: bool) -> None:
     """Chain, head, indexed to, lag, coverage and gaps, rate, last reorg, size on disk per table."""
-    report = asyncio.run(_report(invocation.settings()))
+    report = run(_report(invocation.settings()))
     click.echo(msgspec.json.encode(report).decode() if as_json else as_text(report))
 
 

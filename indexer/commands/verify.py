@@ -1,10 +1,8 @@
 """`pend-index verify`: are the stored rows what their hashes and roots say?"""
 
-import asyncio
-
 import click
 
-from indexer.commands.context import Invocation, pass_invocation
+from indexer.commands.context import Invocation, pass_invocation, run
 from indexer.errors import EXIT_DIFFERENT
 from indexer.settings import IndexerSettings
 from indexer.verify import Difference, VerifyReport
@@ -35,7 +33,7 @@ def verify(
     """Recompute hashes, roots, blooms, links and counts from the database; print each difference."""
     if to_block is not None and to_block < from_block:
         raise click.UsageError(f"--to-block {to_block} is below --from-block {from_block}; swap them")
-    report = asyncio.run(_verify(invocation.settings(), from_block, to_block, against_node=against_node))
+    report = run(_verify(invocation.settings(), from_block, to_block, against_node=against_node))
     click.echo(report.summary())
     if report.differences:
         context.exit(EXIT_DIFFERENT)
