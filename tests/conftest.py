@@ -1,6 +1,7 @@
 """Fixtures of the whole suite; the environment of the person who runs it stays outside."""
 
 import os
+import signal
 
 import pytest
 
@@ -34,6 +35,9 @@ __all__ = [
 
 
 def pytest_configure() -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell starts what it puts in the background deaf to Ctrl-C, and so would be every process of ours.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in list(os.environ):
         ours = name.startswith("PEND_") and not name.startswith("PEND_TEST_")
         if ours or (name.startswith("PG") and name[2:].isupper()):
