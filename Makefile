@@ -83,9 +83,9 @@ simulate: setup ## seeded histories of faults, reorgs and kills; SEEDS=1000 FROM
 mutate: setup ## take each invariant's mechanism away: which test turns red; ARGS="--invariant 5" for one
 	@$(BIN)/python -m tests.mutation $(ARGS)
 
-bench: setup ## every benchmark; results are printed, benchmarks/results keeps the recorded ones
+bench: setup ## every benchmark, results are printed; ARGS="--quick" tries them, ARGS="--record" keeps them
 	@found=0; for file in benchmarks/bench_*.py; do \
-		[ -e "$$file" ] || continue; found=1; echo "== $$file"; $(BIN)/python "$$file" || exit 1; \
+		[ -e "$$file" ] || continue; found=1; echo "== $$file"; $(BIN)/python -m "benchmarks.$$(basename $$file .py)" $(ARGS) || exit 1; \
 	done; [ $$found = 1 ] || echo "no benchmarks yet"
 
 soak: setup ## the daemon for an hour in bad weather: memory, open files, truth at the end; ARGS="--minutes 5"
