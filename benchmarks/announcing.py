@@ -7,7 +7,6 @@ block was announced, taken just before the first byte is sent, by the clock that
 import argparse
 import asyncio
 import random
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ import uvloop
 from aiohttp import WSMsgType, web
 
 from benchmarks.chain import load
-from benchmarks.replay import REPOSITORY, Recording, Replay
+from benchmarks.replay import Recording, Replay, serving
 
 _SUBSCRIPTION = "0x1"
 _JITTER = 0.2  # so that announcements do not march in step with anything that happens every so often
@@ -134,20 +133,8 @@ class AnnouncingNode(Replay):
 @contextmanager
 def running_announcing(path: Path, head: int) -> Iterator[AnnouncingNode]:
     """A node that has the recording's blocks up to `head`, and announces those above when told to."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.announcing", str(path), str(head)],
-        cwd=REPOSITORY,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    assert process.stdin is not None
-    try:
-        yield AnnouncingNode(f"http://127.0.0.1:{int(process.stdout.readline())}", process.pid)
-    finally:
-        process.stdin.close()
-        process.wait()
-        process.stdout.close()
+    with serving("announcing", str(path), str(head)) as (url, pid):
+        yield AnnouncingNode(url, pid)
 
 
 def main() -> None:

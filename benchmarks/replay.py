@@ -238,11 +238,10 @@ class Replay:
 
 
 @contextmanager
-def running_replay(path: Path, blocks: int | None = None, shape: str = RECORDED) -> Iterator[Replay]:
-    """A server of the first `blocks` blocks of a recording, or of a chain made from it (`made_chains`)."""
-    count = [] if blocks is None else ["--blocks", str(blocks)]
+def serving(module: str, *arguments: str) -> Iterator[tuple[str, int]]:
+    """A server of `benchmarks` as a process of its own: its URL and pid. It ends with its input."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.replay", str(path), *count, "--shape", shape],
+        [sys.executable, "-m", f"benchmarks.{module}", *arguments],
         cwd=REPOSITORY,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -250,11 +249,19 @@ def running_replay(path: Path, blocks: int | None = None, shape: str = RECORDED)
     assert process.stdout is not None
     assert process.stdin is not None
     try:
-        yield Replay(f"http://127.0.0.1:{int(process.stdout.readline())}", process.pid)
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}", process.pid
     finally:
         process.stdin.close()
         process.wait()
         process.stdout.close()
+
+
+@contextmanager
+def running_replay(path: Path, blocks: int | None = None, shape: str = RECORDED) -> Iterator[Replay]:
+    """A server of the first `blocks` blocks of a recording, or of a chain made from it (`made_chains`)."""
+    count = [] if blocks is None else ["--blocks", str(blocks)]
+    with serving("replay", str(path), *count, "--shape", shape) as (url, pid):
+        yield Replay(url, pid)
 
 
 async def raw_rate(url: str, blocks: int, *, connections: int = 4, batch: int = 10) -> float:
