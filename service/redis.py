@@ -11,6 +11,9 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+AWAY = (RedisError, OSError, TimeoutError)
+"""What a command raises when Redis does not answer, or answers that it cannot."""
+
 
 class RedisUnavailable(Exception):
     """Redis did not answer; what depends on it is slower or later, never wrong."""
@@ -63,3 +66,10 @@ async def ping(client: "Redis", settings: RedisSettings) -> float:
         reason = str(error) or type(error).__name__
         raise RedisUnavailable(settings.host, reason) from error
     return time.monotonic() - begun
+
+
+def heed_cancellation() -> None:
+    """Say a cancellation again that met the driver while it connected: it is lost there."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

@@ -8,3 +8,13 @@ VALUES ($1::bigint, $2::text, $3::bigint, $4::bigint, $5::bytea, $6::text::jsonb
 -- Wake whoever listens; sent when the transaction commits.
 -- $1 sequence
 SELECT pg_notify('pend_outbox', $1::bigint::text);
+
+-- name: delete_outbox_up_to :value
+-- Forget the oldest rows up to a sequence, some at a time; how many went.
+-- $1 highest sequence that may go, $2 how many at most
+WITH gone AS (
+    DELETE FROM chain.outbox
+    WHERE sequence <= $1::bigint AND sequence < (SELECT min(sequence) FROM chain.outbox) + $2::bigint
+    RETURNING 1
+)
+SELECT count(*) FROM gone;

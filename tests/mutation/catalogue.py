@@ -2,7 +2,7 @@
 
 import re
 
-from tests.mutation import bounding, checking, storing
+from tests.mutation import bounding, checking, relaying, storing
 from tests.mutation.mutation import Mutation, function_of
 
 MUTATIONS: tuple[Mutation, ...] = (
@@ -18,6 +18,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     *bounding.ONE_WRITER,
     *bounding.ONE_NETWORK,
     *bounding.OUTBOX_ORDER,
+    *relaying.RELAYED,
 )
 
 _PLACE = re.compile(r"(<!-- mutations -->\n).*?(<!-- /mutations -->)", re.DOTALL)

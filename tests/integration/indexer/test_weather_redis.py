@@ -1,4 +1,4 @@
-"""Redis is flushed, killed and slow: it costs a metric and a late hint, never a block."""
+"""Redis is flushed, killed and slow: it costs a metric and a late message, never a block nor a row."""
 
 import os
 import signal
@@ -10,13 +10,16 @@ import redis
 
 from devnet.chain import Devnet
 from devnet.server import DevnetServer
-from indexer.announce import CHANNEL
+from postgres.pool import DatabaseSettings, connect
 from service.embedded_redis import EmbeddedRedis
 from tests.broken_wire import Wire
 from tests.integration.indexer.daemons import daemon, follows
+from tests.integration.indexer.relays import bounds_of, commit, relay, stored, told
 from tests.integration.indexer.weather import port_of, shows
 from tests.oracle import assert_holds_chain
 from tests.processes import WITHIN_S, eventually
+
+CHANNELS = "pend:*:outbox"
 
 
 @pytest.fixture
@@ -30,7 +33,7 @@ async def test_redis_flushed_costs_nothing(embedded_database: str, server: Devne
         async with daemon(embedded_database, server, redis__url=running_redis.url) as running:
             await shows(running, redis_up=1)
             with redis.Redis.from_url(running_redis.url) as client, closing(client.pubsub()) as heard:
-                heard.subscribe(CHANNEL)
+                heard.psubscribe(CHANNELS)
                 assert heard.get_message(timeout=WITHIN_S)
                 await follows(running, embedded_database, server)
                 while heard.get_message(timeout=0.2):  # of the start
@@ -38,8 +41,8 @@ async def test_redis_flushed_costs_nothing(embedded_database: str, server: Devne
                 client.flushall()
                 server.devnet.advance(2)
                 await follows(running, embedded_database, server)
-                assert heard.get_message(timeout=WITHIN_S), "the hint still comes"
-            await shows(running, redis_up=1)
+                assert heard.get_message(timeout=WITHIN_S), "the rows still come"
+            await shows(running, redis_up=1, relay_lag_rows=0)
     await assert_holds_chain(embedded_database, server.devnet)
 
 
@@ -60,7 +63,7 @@ async def test_redis_killed_and_replaced_is_said_and_told_of_what_it_missed(
                 await shows(running, redis_up=0, database_up=1, node_up=1)
                 await running.says("redis is away")
                 with redis.Redis.from_url(second.url) as client, closing(client.pubsub()) as heard:
-                    heard.subscribe(CHANNEL)
+                    heard.psubscribe(CHANNELS)
                     assert heard.get_message(timeout=WITHIN_S)
                     await wire.cut()
                     async with Wire(port_of(second.url)) as other:
@@ -68,7 +71,7 @@ async def test_redis_killed_and_replaced_is_said_and_told_of_what_it_missed(
                         other.port = wire.port
                         await other.mend()
                         await shows(running, redis_up=1)
-                        assert heard.get_message(timeout=WITHIN_S), "a hint of what was committed meanwhile"
+                        assert heard.get_message(timeout=WITHIN_S), "what was committed meanwhile"
     finally:
         first.stop()
         second.stop()
@@ -106,3 +109,22 @@ async def test_daemon_started_without_redis_waits_for_it_and_follows_meanwhile(
                 await wire.mend()
                 await shows(running, redis_up=1)
                 await eventually(lambda: running.process.returncode is None, "it runs")
+
+
+async def test_daemon_killed_while_it_relays_is_followed_by_the_next_one_and_no_row_is_lost(
+    embedded_database: str, server: DevnetServer, redis_url: str
+) -> None:
+    async with daemon(embedded_database, server, redis__url=redis_url) as running:
+        await follows(running, embedded_database, server)
+        await shows(running, relay_lag_rows=0)
+        running.send(signal.SIGKILL)
+        await running.finished()
+    connection = await connect(DatabaseSettings(embedded_database))
+    await commit(connection, 3)
+    rows = await stored(connection)
+    async with told(redis_url, await bounds_of(connection)) as redis:
+        before = await redis.stream()
+        async with relay(embedded_database, redis_url):
+            await redis.has(rows[-1].sequence)
+        assert [message.row for message in await redis.stream()] == rows[before[0].row.sequence - 1 :]
+    await connection.close()
