@@ -47,6 +47,7 @@ class FollowLimits:
     jump_blocks: int
     from_block: int
     full: bool
+    derives: bool = True
 
 
 async def select_window(connection: Connection, max_reorg_depth: int) -> Window:
@@ -177,7 +178,9 @@ class Follower:
         batch = [block_rows(block) for block in fetched]
         finalized = self._finalized(batch[-1].number)
         started = asyncio.get_running_loop().time()
-        committed = await store(self.connection, batch, finalized=finalized, epoch=self.epoch)
+        committed = await store(
+            self.connection, batch, finalized=finalized, epoch=self.epoch, derives=self.limits.derives
+        )
         self._stored(committed, batch, ancestor, finalized, started)
 
     async def _replace(self, ancestor: Link, depth: int, fetched: Sequence[FetchedBlock]) -> None:
@@ -186,7 +189,12 @@ class Follower:
         started = asyncio.get_running_loop().time()
         old_head = self.window.links[-1]
         committed = await replace(
-            self.connection, Branch(ancestor, old_head), batch, finalized=finalized, epoch=self.epoch
+            self.connection,
+            Branch(ancestor, old_head),
+            batch,
+            finalized=finalized,
+            epoch=self.epoch,
+            derives=self.limits.derives,
         )
         self._stored(committed, batch, ancestor, finalized, started)
         self.metrics.reorged(depth)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from indexer.chain import Link
 from indexer.coverage import Covered, merge
+from indexer.derive import deriver
 from indexer.errors import CursorMoved, FinalityViolated, WriterFenced
 from indexer.rows import BlockRows, copy_payloads
 from postgres.connections import Connection
@@ -42,10 +43,16 @@ class Branch:
 
 
 async def store(
-    connection: Connection, batch: Sequence[BlockRows], *, finalized: int, epoch: int | None = None
+    connection: Connection,
+    batch: Sequence[BlockRows],
+    *,
+    finalized: int,
+    epoch: int | None = None,
+    derives: bool = False,
 ) -> Committed:
     """Store consecutive linked blocks that nobody has stored, in one transaction.
 
+    With `derives` what follows from them too, if everything below them is derived (invariant 7).
     `finalized` is the highest block that is final once these are stored (-1: none); `epoch` fences a
     follower. Raises `CoverageConflict` when some are stored, `SeamMismatch` when a stored neighbour is
     not their parent or child, `WriterFenced` when a newer follower has started. Nothing is half-done.
@@ -53,31 +60,60 @@ async def store(
     with translated():
         async with connection.transaction():
             await _copy(connection, batch)
+            if derives:
+                await deriver.extend(connection, batch[0].number, batch[-1].number)
             sequence = await _claim(connection, 1, finalized, epoch)
             await _cover(connection, batch)
             return await _announce(connection, batch, sequence, notify=epoch is not None)
 
 
 async def replace(
-    connection: Connection, branch: Branch, batch: Sequence[BlockRows], *, finalized: int, epoch: int | None
+    connection: Connection,
+    branch: Branch,
+    batch: Sequence[BlockRows],
+    *,
+    finalized: int,
+    epoch: int | None,
+    derives: bool = False,
 ) -> Committed:
     """Make `batch` the chain above `branch.ancestor`, in one transaction (invariant 3).
 
-    Readers see the old branch or the new one. The removed headers are kept in `chain.orphaned_blocks`.
+    Readers see the old branch or the new one, and what is derived from it. The removed headers are kept in
+    `chain.orphaned_blocks`.
     Raises `CursorMoved` when the stored chain is not `branch` any more, also when a backfill has stored
     blocks above it, and `FinalityViolated` when the ancestor lies below the finalized block. Nothing is
     half-done.
     """
     with translated():
         async with connection.transaction():
+            # Derived rows are locked before the commit is ordered, as everywhere.
+            await deriver.revert(connection, branch.ancestor.number)
             sequence = await _claim(connection, 2, -1, epoch)
             depth = await _check_branch(connection, branch)
             await _revert(connection, branch, depth, batch[-1], sequence - 1)
             await _copy(connection, batch)
+            if derives:
+                await deriver.extend(connection, batch[0].number, batch[-1].number)
             await _cover(connection, batch)
             if finalized >= 0:
                 await queries.claim_sequences.one(connection, 0, finalized)
             return await _announce(connection, batch, sequence, notify=True)
+
+
+async def derive_next(connection: Connection, rows_max: int) -> deriver.Derived | None:
+    """Derive the next range of about `rows_max` facts in one transaction that announces it."""
+    with translated():
+        async with connection.transaction():
+            derived = await deriver.derive_next(connection, rows_max)
+            if derived is not None:
+                await announce_derived(connection, derived.first, derived.last)
+            return derived
+
+
+async def announce_derived(connection: Connection, first: int, last: int) -> None:
+    """Say, as the caller's transaction ends, that figures of blocks `first`…`last` have changed."""
+    sequence = await _claim(connection, 1, -1, None)
+    await queries.insert_outbox.exec(connection, sequence, "derived", first, last, None, None)
 
 
 async def _copy(connection: Connection, batch: Sequence[BlockRows]) -> None:
@@ -168,6 +204,7 @@ async def _revert(
     await queries.update_reorg_removed.exec(connection, reorg_id, removed)
     await _uncover(connection, ancestor)
     await queries.cut_verification.exec(connection, ancestor.number)
+    await queries.revert_fetched.exec(connection, ancestor.number)
     payload = json.dumps({"reorg": reorg_id, "depth": depth, "transactions_removed": removed})
     await queries.insert_outbox.exec(
         connection, sequence, "reorg", ancestor.number + 1, old_head.number, ancestor.hash, payload

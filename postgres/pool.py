@@ -20,6 +20,7 @@ class DatabaseSettings:
     pool_size_min: int = 1
     pool_size_max: int = 4
     role: str | None = None
+    search_path: str = "chain"
 
 
 def session_settings(settings: DatabaseSettings) -> dict[str, str]:
@@ -33,6 +34,8 @@ def session_settings(settings: DatabaseSettings) -> dict[str, str]:
         "idle_in_transaction_session_timeout": f"{round(settings.statement_timeout_s * 2000)}ms",
         # A generic plan over a hypertable opens and locks every chunk (DESIGN.md 8.7).
         "plan_cache_mode": "force_custom_plan",
+        # Derived tables are named without a schema: made anew, they stand in another one.
+        "search_path": settings.search_path,
         "jit": "off",
     }
     if settings.role is not None:

@@ -196,7 +196,7 @@ def empty_database(home: DatabaseServer) -> Iterator[str]:
 @pytest.fixture
 async def connection(database: str) -> AsyncIterator[OwnConnection]:
     """A superuser's connection to `database`."""
-    opened: OwnConnection = await asyncpg.connect(database)
+    opened: OwnConnection = await asyncpg.connect(database, server_settings={"search_path": "chain"})
     yield opened
     await opened.close()
 

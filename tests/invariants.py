@@ -1,4 +1,4 @@
-"""Invariants 1, 2, 3 and 10 checked by the database itself at the end of every transaction that commits.
+"""Invariants 1, 2, 3, 7 and 10 checked by the database itself at the end of every transaction that commits.
 
 Every commit of the indexer writes the outbox, and a deferred trigger there looks at the whole chain as it
 will be seen. A violation fails the commit, so that no test can miss it, whichever process it happens in.
@@ -72,6 +72,20 @@ BEGIN
     FROM chain.chain_state AS s LEFT JOIN chain.outbox AS o ON true
     HAVING count(o.sequence) <> max(s.outbox_sequence)
         OR coalesce(max(o.sequence), 0) <> max(s.outbox_sequence);
+    IF found IS NOT NULL THEN RETURN found; END IF;
+
+    SELECT format('invariant 7: %s is derived for blocks %s to %s, which are not all stored',
+                  d.derivation, d.first_block, d.derived_to) INTO found
+    FROM chain.derivations AS d
+    WHERE d.derived_to >= d.first_block AND NOT EXISTS (
+        SELECT FROM chain.coverage AS c WHERE c.blocks @> int8range(d.first_block, d.derived_to, '[]')
+    ) LIMIT 1;
+    IF found IS NOT NULL THEN RETURN found; END IF;
+
+    SELECT format('invariant 7: token transfers of block %s, which is not derived', max(t.block_number)) INTO found
+    FROM chain.token_transfers AS t
+    WHERE t.block_number > (SELECT d.derived_to FROM chain.derivations AS d WHERE d.derivation = 'token_transfers')
+    HAVING count(*) > 0;
     IF found IS NOT NULL THEN RETURN found; END IF;
 
     SELECT format('reorg %s of depth %s keeps %s orphaned blocks', r.id, r.depth, count(b.hash)) INTO found

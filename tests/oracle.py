@@ -3,9 +3,12 @@
 import asyncpg
 
 from devnet.chain import Devnet
+from indexer.derive import deriver
+from indexer.derive.registry import REGISTRY
 from indexer.fetch import FetchLimits
 from indexer.network import agree_on_network
 from indexer.segment import SegmentLimits, SegmentWriter
+from indexer.writer import derive_next
 from node.client import NodeClient
 from node.settings import NodeSettings
 from postgres.pool import DatabaseSettings, connect, open_pool
@@ -27,8 +30,15 @@ _HISTORY = {
 }
 
 
-async def digests(dsn: str, *, history: bool = False) -> dict[str, str]:
+_DERIVED = {f"chain.{table}": "t::text" for each in REGISTRY for table in each.tables} | {
+    "chain.derivations": "derivation"
+}
+
+
+async def digests(dsn: str, *, history: bool = False, derived: bool = False) -> dict[str, str]:
     """Rows and md5 of each table of facts, locations and coverage; with `history`, of all the others too.
+
+    With `derived`, of every derived table and its watermark.
 
     Two databases that hold the same chain have the same digests, however they came to it; with `history`
     equality means that nothing at all has changed.
@@ -40,13 +50,19 @@ async def digests(dsn: str, *, history: bool = False) -> dict[str, str]:
                 f"SELECT count(*) || ' ' || md5(coalesce(string_agg(t::text, E'\\n' ORDER BY {key}), ''))"
                 f" FROM {table} AS t"
             )
-            for table, key in {**_KEYS, **(_HISTORY if history else {})}.items()
+            for table, key in {
+                **_KEYS,
+                **(_HISTORY if history else {}),
+                **(_DERIVED if derived else {}),
+            }.items()
         }
     finally:
         await connection.close()
 
 
-async def index_once(dsn: str, node_url: str, first: int, last: int) -> dict[str, str]:
+async def index_once(
+    dsn: str, node_url: str, first: int, last: int, *, derived: bool = False
+) -> dict[str, str]:
     """Store `first`…`last` in the empty database `dsn` in one go; its digests are the truth of `node_url`."""
     database = DatabaseSettings(dsn)
     async with NodeClient(NodeSettings(urls=(node_url,))) as node, await open_pool(database) as pool:
@@ -60,7 +76,20 @@ async def index_once(dsn: str, node_url: str, first: int, last: int) -> dict[str
             (first, last)
         )
     assert not stored.poisoned
-    return await digests(dsn)
+    if derived:
+        await derive_once(dsn, first)
+    return await digests(dsn, derived=derived)
+
+
+async def derive_once(dsn: str, first: int = 0) -> None:
+    """Derive all that is stored from `first` on, in one range."""
+    connection = await connect(DatabaseSettings(dsn))
+    try:
+        await deriver.register(connection, first)
+        while await derive_next(connection, 10**9) is not None:
+            pass
+    finally:
+        await connection.close()
 
 
 async def assert_holds_chain(dsn: str, devnet: Devnet, first: int = 0, last: int | None = None) -> None:

@@ -45,7 +45,7 @@ class OutboxReader:
                     assert self.chain.get(first - 1) == event["head_hash"], "the ancestor is not the reader's"
                 for number in [number for number in self.chain if number >= first]:
                     del self.chain[number]
-            else:
+            elif event["kind"] == "blocks":
                 told = set(range(first, last + 1))
                 assert not told & self.chain.keys(), f"announced twice: {sorted(told & self.chain.keys())}"
                 # As a reader does that loads what it is told of; what was replaced since is told next.

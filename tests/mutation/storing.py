@@ -22,8 +22,8 @@ ALL_OR_NOTHING = (
         1,
         "a branch is replaced in one transaction",
         "indexer/writer.py",
-        "        async with connection.transaction():\n            sequence = await _claim(connection, 2, -1, epoch)",
-        "        if connection:\n            sequence = await _claim(connection, 2, -1, epoch)",
+        "        async with connection.transaction():\n            # Derived rows are locked",
+        "        if connection:\n            # Derived rows are locked",
         f"{_WRITER}::test_replace_with_a_branch_that_does_not_follow_the_ancestor_is_refused_whole[embedded]",
     ),
     Mutation(
@@ -117,6 +117,8 @@ ONE_CHAIN = (
         "the old branch goes in the transaction that brings the new one",
         "indexer/writer.py",
         "            await _copy(connection, batch)\n"
+        "            if derives:\n"
+        "                await deriver.extend(connection, batch[0].number, batch[-1].number)\n"
         "            await _cover(connection, batch)\n"
         "            if finalized >= 0:",
         "        async with connection.transaction():\n"

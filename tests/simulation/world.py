@@ -136,7 +136,7 @@ class World:
             stored = await value(dsn, "SELECT hash FROM chain.blocks WHERE number = $1", head.header.number)
             if stored != head.hash or await tip(dsn) != head.header.number:
                 return False
-            return await self.is_whole() or await self.quarantined()
+            return await self._is_derived() or await self.quarantined()
 
         await eventually(there, "the daemon arrives at the head", within_s=SETTLES_WITHIN_S)
         if await self.quarantined():
@@ -148,7 +148,12 @@ class World:
 
     async def _is_complete(self) -> bool:
         await self.host.require_well()
-        return await self.is_whole() and not await self.quarantined()
+        return await self._is_derived() and not await self.quarantined()
+
+    async def _is_derived(self) -> bool:
+        """Whether it is whole, and everything is derived from it up to the head."""
+        derived_to = await value(self.place.direct, "SELECT min(derived_to) FROM chain.derivations")
+        return await self.is_whole() and derived_to == self.devnet.head.header.number
 
     async def stored(self) -> str:
         """The covered ranges, and whether their last block is on the network's chain."""

@@ -32,10 +32,14 @@ async def follows(running: Running, dsn: str, server: DevnetServer) -> None:
 
 
 async def fills(running: Running, dsn: str, first: int = 0) -> None:
-    """Wait until nothing is missing from `first` to the highest stored block."""
+    """Wait until nothing is missing from `first` to the highest stored block, and all is derived from it."""
 
     async def filled() -> bool:
         ranges = await value(dsn, "SELECT array_agg(lower(blocks) ORDER BY blocks) FROM chain.coverage")
-        return ranges == [first] and await tip(dsn) > first
+        behind = await value(
+            dsn,
+            "SELECT count(*) FROM chain.derivations AS d JOIN chain.coverage AS c ON c.blocks @> d.derived_to + 1",
+        )
+        return ranges == [first] and await tip(dsn) > first and behind == 0
 
     await running.until(filled, f"one range from block {first} on is covered")

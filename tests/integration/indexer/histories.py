@@ -26,7 +26,10 @@ async def truth(home: DatabaseServer) -> dict[str, str]:
     return _truths["whole"]
 
 
-async def truth_of(server: DevnetServer, home: DatabaseServer, first: int = 0) -> dict[str, str]:
-    """The same from `first` to the head that `server` has now."""
+async def truth_of(
+    server: DevnetServer, home: DatabaseServer, first: int = 0, *, derived: bool = False
+) -> dict[str, str]:
+    """The same from `first` to the head that `server` has now; with `derived`, of what follows from it too."""
     with contextmanager(fresh_database)(home) as dsn:
-        return await index_once(dsn, server.http_url, first, server.devnet.head.header.number)
+        head = server.devnet.head.header.number
+        return await index_once(dsn, server.http_url, first, head, derived=derived)

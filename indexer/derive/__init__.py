@@ -1,0 +1,1 @@
+"""What the facts mean, derived in block order behind a watermark (invariant 7); one file a derivation."""
