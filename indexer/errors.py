@@ -2,12 +2,12 @@
 
 IndexerError
 ├── Retryable             wait or read again, then repeat
-│   └── CursorMoved, CoverageConflict, SeamMismatch
+│   └── CursorMoved, CoverageConflict, SeamMismatch, RebuildUndone
 ├── Fatal                 stop: no waiting mends it
 │   └── WriterFenced, SecondWriter, WrongNetwork, FinalityViolated, ReorgTooDeep, BackfillIncomplete,
 │       WorkersLost, WorkerFailed
 └── Refused               the request cannot be met
-    └── RangeAboveHead, MetricsUnavailable
+    └── RangeAboveHead, MetricsUnavailable, NotDerived, RebuildRunning
 """
 
 import asyncio
@@ -222,6 +222,37 @@ class RangeAboveHead(Refused):
             f"blocks {from_block} to {to_block}" if to_block >= from_block else f"blocks from {from_block} on"
         )
         super().__init__(f"{asked} were asked for, the node's head is {head}")
+
+
+class RebuildRunning(Refused):
+    """Another rebuild is at work in this database."""
+
+    next_step = "Wait for it to end, or end its session (application_name pend-index rebuild)."
+
+    def __init__(self) -> None:
+        super().__init__("another rebuild is running in this database")
+
+
+class NotDerived(Refused):
+    """A table that is to be made anew has never been begun."""
+
+    next_step = "Start `pend-index run` with derive.enabled, or run `pend-index backfill`; both begin it."
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+        super().__init__(f"nothing was derived yet of {', '.join(names)}")
+
+
+class RebuildUndone(Retryable):
+    """A reorg went below the blocks that a rebuild took for settled; nothing was changed."""
+
+    next_step = "Run the command again."
+
+    def __init__(self, rebuilt_to: int, derived_to: int) -> None:
+        self.rebuilt_to, self.derived_to = rebuilt_to, derived_to
+        super().__init__(
+            f"rebuilt up to block {rebuilt_to}, but a reorg has cut the chain to block {derived_to}"
+        )
 
 
 class MetricsUnavailable(Refused):

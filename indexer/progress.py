@@ -109,6 +109,30 @@ class Progress:
         self._out.flush()
 
 
+class RangeProgress:
+    """Says at intervals up to which block a long command is; a quick one says nothing."""
+
+    def __init__(
+        self,
+        doing: str,
+        out: TextIO | None = None,
+        *,
+        line_every_s: float = LINE_EVERY_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._doing, self._out = doing, sys.stderr if out is None else out
+        self._line_every_s, self._clock = line_every_s, clock
+        self._line_at = clock()
+
+    def reached(self, block: int, last: int) -> None:
+        """Everything up to `block` is done; `last` is where it will end."""
+        now = self._clock()
+        if now - self._line_at >= self._line_every_s:
+            self._line_at = now
+            self._out.write(f"{self._doing}: block {block:,} of {last:,}\n")
+            self._out.flush()
+
+
 def _bar(out: TextIO) -> Bar:
     return Bar(
         SpinnerColumn(),

@@ -16,7 +16,10 @@ from indexer.errors import (
     FinalityViolated,
     IndexerError,
     MetricsUnavailable,
+    NotDerived,
     RangeAboveHead,
+    RebuildRunning,
+    RebuildUndone,
     Refused,
     ReorgTooDeep,
     Retryable,
@@ -61,6 +64,9 @@ OURS: list[tuple[IndexerError, int]] = [
     (WorkerFailed("node h is down", 3), 3),
     (RangeAboveHead(1, 99, 50), 2),
     (MetricsUnavailable("h", 1, "in use"), 2),
+    (NotDerived(["addresses"]), 2),
+    (RebuildRunning(), 2),
+    (RebuildUndone(9, 7), 1),
 ]
 FOREIGN: list[tuple[BaseException, int]] = [
     (SettingsInvalid([Fault("a.b", "1", "is out of range", "an integer")]), 2),

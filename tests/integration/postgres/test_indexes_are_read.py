@@ -1,0 +1,69 @@
+"""No index that nobody reads: each one costs every insert."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+from psycopg.errors import UndefinedFunction, UndefinedTable
+
+import sql
+from postgres.queries import Query, load
+
+# An index that only enforces a rule is read by the rule.
+_CHOSEN = """
+    SELECT i.relname AS index
+    FROM pg_index AS x
+    JOIN pg_class AS i ON i.oid = x.indexrelid
+    WHERE i.relnamespace IN ('chain'::regnamespace, 'account'::regnamespace, 'ops'::regnamespace)
+      AND NOT x.indisunique AND NOT x.indisexclusion
+"""
+
+
+def _all_queries() -> Iterator[Query]:
+    for folder in sorted(path.name for path in sql.FOLDER.iterdir() if path.is_dir()):
+        yield from load(folder)
+
+
+def _indexes(plan: Any) -> Iterator[str]:
+    if isinstance(plan, dict):
+        if "Index Name" in plan:
+            yield plan["Index Name"]
+        plan = list(plan.values())
+    if isinstance(plan, list):
+        for part in plan:
+            yield from _indexes(part)
+
+
+def _read_by_some_query(connection: psycopg.Connection) -> set[str]:
+    """The indexes that the planner takes for our queries where it may not read whole tables."""
+    connection.execute("SET search_path = chain")
+    connection.execute("SET enable_seqscan = off")
+    read: set[str] = set()
+    for query in _all_queries():
+        if not query.sql.lstrip().upper().startswith(("SELECT", "WITH", "INSERT", "UPDATE", "DELETE")):
+            continue
+        try:
+            # Without parameters psycopg sends the text as it stands, $1 and all.
+            row = connection.execute(f"EXPLAIN (GENERIC_PLAN, FORMAT JSON) {query.sql}".encode()).fetchone()
+        except (UndefinedTable, UndefinedFunction):
+            continue  # of a table that exists only while a command runs
+        assert row is not None
+        read |= set(_indexes(row[0]))
+    return read
+
+
+def _unread(dsn: str) -> set[str]:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        chosen = {row[0] for row in connection.execute(_CHOSEN)}
+        return chosen - _read_by_some_query(connection)
+
+
+def test_every_index_is_read_by_some_query(embedded_database: str) -> None:
+    assert _unread(embedded_database) == set()
+
+
+def test_index_that_no_query_reads_is_found(embedded_database: str) -> None:
+    with psycopg.connect(embedded_database, autocommit=True) as connection:
+        connection.execute("CREATE INDEX nobody_reads_me ON chain.blocks (gas_used)")
+
+    assert _unread(embedded_database) == {"nobody_reads_me"}
