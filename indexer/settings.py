@@ -192,6 +192,16 @@ class RedisSection(Section):
     )
 
 
+class RelaySection(Section):
+    keep_outbox_rows: int = Field(
+        default=1_000_000,
+        ge=1_000,
+        le=1_000_000_000,
+        description="Newest rows of the outbox kept, some 200 bytes each; a reader further behind has to "
+        "resync. Rows that Redis was not told yet may become four times as many.",
+    )
+
+
 class FollowSection(Section):
     max_reorg_depth: int = Field(
         default=64,
@@ -242,6 +252,64 @@ class BackfillSection(Section):
         return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
+class DeriveSection(Section):
+    enabled: bool = Field(
+        default=True,
+        description="Whether tokens, balances, addresses, events and so on are derived from the blocks.",
+    )
+    rows_per_commit: int = Field(
+        default=20_000,
+        ge=1,
+        le=1_000_000,
+        description="Stored rows after which deriving commits, while it is behind the head.",
+    )
+
+
+class FetchedSection(Section):
+    token_metadata: bool = Field(
+        default=True,
+        description="Whether name, symbol, decimals and supply of tokens are read from the node.",
+    )
+    native_balances: bool = Field(
+        default=True, description="Whether balances of addresses that blocks touch are read from the node."
+    )
+    contract_codes: bool = Field(
+        default=True, description="Whether code is read from the node, which shows what is a clone of what."
+    )
+    traces: Literal["off", "auto", "trace_block", "debug"] = Field(
+        default="off",
+        description="How transfers within transactions are read: trace_block (Besu's TRACE API), debug "
+        "(debug_traceBlockByNumber, DEBUG API), auto whichever the node has; costs the node much.",
+    )
+    calls_per_s: float = Field(
+        default=100.0,
+        ge=0,
+        le=100_000,
+        description="Calls per second that each of these may ask of the node on average; 0 means no limit.",
+    )
+    traces_per_s: float = Field(
+        default=2.0, ge=0, le=1_000, description="Blocks per second that are traced; 0 means no limit."
+    )
+    traced_blocks: int = Field(
+        default=500,
+        ge=1,
+        le=1_000_000_000,
+        description="Newest blocks that are traced; a Bonsai node has the state of 512.",
+    )
+    supply_refresh_s: float = Field(
+        default=3_600.0,
+        ge=1,
+        le=31_536_000,
+        description="Seconds after which a token is asked again, for its supply may have changed.",
+    )
+    look_every_s: float = Field(
+        default=1.0, ge=0.05, le=3_600, description="Seconds between two looks for something to read."
+    )
+    connections_max: int = Field(
+        default=2, ge=1, le=64, description="Connections per endpoint that each of these opens at most."
+    )
+
+
 class VerifySection(Section):
     level: Literal["light", "full"] = Field(
         default="light",
@@ -276,8 +344,11 @@ class IndexerSettings(Settings):
     database: DatabaseSection
     node: NodeSection
     redis: RedisSection = RedisSection()
+    relay: RelaySection = RelaySection()
     follow: FollowSection = FollowSection()
     backfill: BackfillSection = BackfillSection()
+    derive: DeriveSection = DeriveSection()
+    fetched: FetchedSection = FetchedSection()
     verify: VerifySection = VerifySection()
     metrics: MetricsSection = MetricsSection()
     log: LogSection = LogSection()

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import aiohttp
+import msgspec
 from tenacity import (
     AsyncRetrying,
     RetryCallState,
@@ -27,6 +28,7 @@ from node.errors import BlockMissing, NodeError, NodeInconsistent, NodeRetryable
 from node.jsonrpc import HASHES
 from node.login import TokenSource, token_source
 from node.observer import NodeObserver, SilentObserver
+from node.refusals import ANYTHING, Refusable, Refusal, call_each
 from node.settings import NodeSettings
 from node.transport import open_session
 from node.wire import FetchedBlock, WireHeader
@@ -170,6 +172,19 @@ class NodeClient:
     async def call(self, method: str, params: Sequence[Any]) -> Any:
         """The untyped result of any method; MethodMissing and CallRejected are raised at once."""
         return await self._run(method, lambda on: on.call(method, params))
+
+    async def call_each(
+        self,
+        method: str,
+        params: Sequence[Sequence[Any]],
+        decoder: Refusable[Any] = ANYTHING,
+    ) -> list[Any | Refusal | None]:
+        """The results of many calls of one method in their order, all from one endpoint.
+
+        A call that the node refuses does not spoil the others: its result is a Refusal.
+        """
+        texts = [msgspec.json.encode(each).decode()[1:-1] for each in params]
+        return await self._run(method, lambda on: call_each(on, method, texts, decoder))
 
     async def ws_headers(self) -> dict[str, str]:
         """What authorises a WebSocket handshake with `ws_url` now."""
