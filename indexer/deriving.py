@@ -25,12 +25,14 @@ log = structlog.get_logger(__name__)
 _LOOK_EVERY_S = 0.5
 
 
-async def begin(connection: Connection, first_block: int) -> None:
-    """Make `first_block` the first one to be derived, where nothing has been derived yet.
+async def begin(connection: Connection, settings: IndexerSettings) -> None:
+    """Make `backfill.from_block` the first one to be derived, where nothing has been derived yet.
 
     Says so in the log where something has been, from a higher block on: every figure is complete from there.
     """
+    first_block = settings.backfill.from_block
     with translated():
+        await queries.use_work_mem.value(connection, settings.derive.work_mem_mib)
         await deriver.register(connection, first_block)
         higher = [each for each in await deriver.positions(connection) if each.first_block > first_block]
     if higher:
@@ -75,14 +77,11 @@ async def derive_stored(
     """
     now = asyncio.get_running_loop().time
     progress_at = now()
-    begun = False
     while True:
         try:
             connection = await connect(settings.database_settings("pend-index derive"))
             try:
-                if not begun:
-                    await begin(connection, settings.backfill.from_block)
-                    begun = True
+                await begin(connection, settings)
                 while not stopping():
                     was_filled = filled()
                     derived = await derive_next(connection, settings.derive.rows_per_commit)

@@ -49,3 +49,8 @@ SELECT min(d.derived_to) + 1 AS first, max(upper(c.blocks)) - 1 AS covered_to
 FROM chain.derivations AS d
 JOIN chain.coverage AS c ON c.blocks @> d.derived_to + 1
 HAVING count(*) > 0;
+
+-- name: use_work_mem :value
+-- How much memory each sort and grouping of this session may take before it goes to disk.
+-- $1 MiB
+SELECT set_config('work_mem', $1::integer || 'MB', false);
