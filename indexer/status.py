@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from indexer.coverage import Covered, gaps
+from indexer.derived_status import DerivedStatus, as_lines, select_derived_status
 from indexer.network import Network, select_network
 from indexer.writer import queries
 from postgres.connections import Connection
@@ -36,6 +37,7 @@ class Status:
     verified_from: int | None
     verified_to: int | None
     verify_difference: str | None
+    derived: DerivedStatus
     size_bytes: dict[str, int]
 
     def as_json(self) -> dict[str, Any]:
@@ -60,6 +62,7 @@ async def select_status(
         indexed_at = (
             None if indexed_to is None else await queries.select_block_time.value(connection, indexed_to)
         )
+    derived = await select_derived_status(connection, covered)
     top = max(
         (number for number in (indexed_to, head[0] if head else None) if number is not None), default=None
     )
@@ -81,6 +84,7 @@ async def select_status(
         quarantined=tuple(dict(row) for row in quarantined),
         quarantined_blocks=quarantined_blocks,
         **_verification_fields(verification),
+        derived=derived,
         size_bytes={row["table_name"]: row["bytes"] for row in sizes},
     )
 
@@ -125,6 +129,7 @@ def as_text(status: Status) -> str:
         f"quarantined  {status.quarantined_blocks}",
     ]
     lines += [f"  block {row['number']}: {row['kind']}: {row['reason']}" for row in status.quarantined[:10]]
+    lines += as_lines(status.derived)
     lines += [f"size         {name:<26} {size:>16,} bytes" for name, size in status.size_bytes.items()]
     return "\n".join(lines)
 

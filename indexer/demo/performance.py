@@ -15,7 +15,7 @@ from indexer.demo.options import Network, SimulatedNetwork
 from indexer.demo.processes import Child, DemoFailed, Finished, Launcher
 from indexer.demo.stage import Stage, set_stage
 from indexer.demo.summary import Check, as_text
-from indexer.demo.view import Scene, View, clock
+from indexer.demo.view import Scene, View, clock, figures
 from indexer.demo.watch import Observation, Watch
 from service.redaction import redact
 
@@ -89,7 +89,9 @@ class Performance:
         """Store the history; the first block of it."""
         self._phase = "backfilling"
         first = 0 if isinstance(self.network, SimulatedNetwork) else self._first_of_real(stage, launcher)
-        done = launcher.run("backfill", stage.environment, "indexer", "backfill", "--from-block", str(first))
+        done = launcher.run(
+            "backfill", _begun_at(stage, first), "indexer", "backfill", "--from-block", str(first)
+        )
         if done.exit_code != 0:
             raise DemoFailed(f"`pend-index backfill` ended with exit code {done.exit_code}:", done.output)
         self._look()
@@ -110,8 +112,7 @@ class Performance:
 
     def _start_daemon(self, stage: Stage, launcher: Launcher, stack: ExitStack, first: int) -> Child:
         self._phase = "starting the daemon"
-        environment = {**stage.environment, "PEND_BACKFILL__FROM_BLOCK": str(first)}
-        daemon = launcher.start("daemon", environment, "indexer", "run")
+        daemon = launcher.start("daemon", _begun_at(stage, first), "indexer", "run")
         stack.callback(daemon.stop, timeout_s=_DAEMON_STOP_S)
         listening = launcher.wait_for_line(daemon, r"^metrics on (\S+)$", timeout_s=_DAEMON_START_S)
         self._watch.metrics_url = listening[1]
@@ -207,10 +208,13 @@ class Performance:
             self._look()
             lag = self._seen.lag_blocks if head is None else head - (self._seen.indexed or 0)
             holds = lag is not None and lag <= (_REAL_LAG_BLOCKS if head is None else 0)
-            if holds or time.monotonic() >= deadline:
+            derives = self._seen.derived is not None and self._seen.derived == self._seen.indexed
+            if (holds and derives) or time.monotonic() >= deadline:
                 break
             launcher.pause()
         self._claim("lag", holds=holds, detail="unknown" if lag is None else f"{lag:,} blocks at the end")
+        derived = "no block" if self._seen.derived is None else f"block {self._seen.derived:,}"
+        self._claim("derive", holds=derives, detail=f"up to {derived}: {figures(self._seen)}")
 
     def _pause_network(self, stage: Stage) -> int | None:
         """The head of a simulated network, which then makes no more blocks; None for a real one."""
@@ -224,9 +228,9 @@ class Performance:
         done = launcher.run(
             "verify", stage.environment, "indexer", "verify", "--from-block", str(first), *options
         )
-        found = re.search(r"^blocks \d+ to .*$", done.output, re.MULTILINE)
-        detail = found[0] if found else f"exit code {done.exit_code}"
-        holds = done.exit_code == 0 and found is not None
+        found = re.findall(r"^(?:blocks|derived from blocks) \d+ to .*$", done.output, re.MULTILINE)
+        detail = "\n".join(found) or f"exit code {done.exit_code}"
+        holds = done.exit_code == 0 and len(found) == 2  # of the facts, and of what is derived
         self._claim("verify", holds=holds, detail=detail if holds else _with_tail(detail, done))
 
     def _tell_end(self, ended: Finished, *, alarm_wanted: bool) -> None:
@@ -283,6 +287,10 @@ class Performance:
             self._say(reorg)
         elapsed = clock(now - self._started_at)
         self.view.refresh(Scene(self._phase, elapsed, self._look_at), self._seen)
+
+
+def _begun_at(stage: Stage, first: int) -> dict[str, str]:
+    return {**stage.environment, "PEND_BACKFILL__FROM_BLOCK": str(first)}
 
 
 def _require_running(devnet: Child | None) -> None:

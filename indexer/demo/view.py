@@ -99,7 +99,7 @@ def as_line(scene: Scene, seen: Observation) -> str:
         f"{scene.clock} {scene.phase}: head {_number(seen.head)}, indexed {_number(seen.indexed)}, "
         f"lag {_lag(seen)}, {seen.blocks_per_s:.1f} blocks/s; "
         f"rows: {seen.blocks:,} blocks, {seen.transactions:,} transactions, {seen.logs:,} logs; "
-        f"reorgs {seen.reorgs}"
+        f"derived {_number(seen.derived)}: {figures(seen)}; reorgs {seen.reorgs}"
     )
 
 
@@ -115,6 +115,7 @@ def as_panel(scene: Scene, seen: Observation) -> Panel:
         ("lag", _lag(seen)),
         ("rate", f"{seen.blocks_per_s:,.1f} blocks/s, {seen.transactions_per_s:,.0f} transactions/s"),
         ("rows", f"{seen.blocks:,} blocks, {seen.transactions:,} transactions, {seen.logs:,} logs"),
+        ("derived", f"[bold]{_number(seen.derived)}[/]: {figures(seen)}"),
         ("reorgs", f"{seen.reorgs} branches replaced, {seen.orphaned} orphaned headers kept"),
         ("refused", f"{seen.inconsistent_answers} inconsistent answers, {seen.quarantined} blocks set aside"),
         *((name, escape(value)) for name, value in scene.look_at),
@@ -122,6 +123,11 @@ def as_panel(scene: Scene, seen: Observation) -> Panel:
     for name, value in rows:
         grid.add_row(name, value)
     return Panel(grid, title=f"pend-index demo {scene.clock}", subtitle="Ctrl-C ends it", border_style="cyan")
+
+
+def figures(seen: Observation) -> str:
+    """Some of what is derived, counted."""
+    return f"{seen.token_transfers:,} token transfers, {seen.holders:,} holders, {seen.addresses:,} addresses"
 
 
 def clock(seconds: float) -> str:

@@ -29,6 +29,10 @@ class Observation:
     blocks: int = 0
     transactions: int = 0
     logs: int = 0
+    derived: int | None = None
+    token_transfers: int = 0
+    holders: int = 0
+    addresses: int = 0
     reorgs: int = 0
     orphaned: int = 0
     quarantined: int = 0

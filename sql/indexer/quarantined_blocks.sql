@@ -38,3 +38,8 @@ SELECT count(*) FROM chain.quarantined_blocks;
 -- no parameters
 DELETE FROM chain.quarantined_blocks AS q
 WHERE EXISTS (SELECT FROM chain.coverage AS c WHERE c.blocks @> q.number);
+
+-- name: select_quarantined_block :one
+-- Why a block is set aside; none: it is not.
+-- $1 number
+SELECT kind, reason FROM chain.quarantined_blocks WHERE number = $1::bigint;

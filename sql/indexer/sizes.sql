@@ -2,7 +2,9 @@
 -- Bytes of each table of chain with its indexes and, where it is a hypertable, its chunks; largest first.
 -- no parameters
 SELECT c.relname::text AS table_name,
-       (SELECT sum(pg_total_relation_size(p)) FROM chain.fact_partitions(c.oid::regclass, -2) AS p)::bigint AS bytes
+       -- A hypertable without rows has no chunk.
+       (SELECT coalesce(sum(pg_total_relation_size(p)), 0)
+        FROM chain.fact_partitions(c.oid::regclass, -2) AS p)::bigint AS bytes
 FROM pg_class AS c
 WHERE c.relnamespace = 'chain'::regnamespace AND c.relkind = 'r'
 ORDER BY bytes DESC, table_name;

@@ -131,10 +131,13 @@ def test_demo_two_at_once_hold_every_claim_and_leave_nothing(tmp_path: Path) -> 
         assert exit_codes == {"qbft": 0, "clique": 0}, outputs
         for demo in demos.values():
             demo.leaves_nothing()
-    usual = dict.fromkeys(("backfill", "follow", "lag", "daemon stops", "verify"), "ok")
+    usual = dict.fromkeys(("backfill", "follow", "lag", "derive", "daemon stops", "verify"), "ok")
     assert claims(outputs["qbft"]) == usual
     assert claims(outputs["clique"]) == {**usual, "reorgs": "ok"}
     assert "reorg: " in outputs["clique"]
+    for output in outputs.values():
+        assert re.search(r"derived \d+: [\d,]+ token transfers, \d+ holders, \d+ addresses; reorgs", output)
+        assert re.search(r"  derived from blocks 0 to \d+: \d+ tables recomputed: no difference\n", output)
     assert "; 0 branches replaced" in outputs["qbft"]
 
 

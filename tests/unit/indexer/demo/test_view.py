@@ -17,6 +17,10 @@ SEEN = Observation(
     blocks=1_231,
     transactions=24_620,
     logs=30_000,
+    derived=1_229,
+    token_transfers=9_876,
+    holders=64,
+    addresses=1_070,
     reorgs=2,
     orphaned=3,
     blocks_per_s=1.04,
@@ -27,7 +31,8 @@ SEEN = Observation(
 def test_line_names_every_number() -> None:
     assert as_line(SCENE, SEEN) == (
         "0:42 following: head 1,234, indexed 1,230, lag 4 blocks (8 s), 1.0 blocks/s; "
-        "rows: 1,231 blocks, 24,620 transactions, 30,000 logs; reorgs 2"
+        "rows: 1,231 blocks, 24,620 transactions, 30,000 logs; "
+        "derived 1,229: 9,876 token transfers, 64 holders, 1,070 addresses; reorgs 2"
     )
 
 
