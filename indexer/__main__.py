@@ -1,23 +1,34 @@
 """`pend-index`: what an operator runs. Ends with an exit code of docs/operations.md."""
 
+import importlib
 import logging
 import sys
 from pathlib import Path
 
 import click
+from click.exceptions import NoSuchCommand
 
-from devnet.cli import devnet
-from indexer.commands.backfill import backfill
-from indexer.commands.config import config
 from indexer.commands.context import Invocation
-from indexer.commands.db import db
-from indexer.commands.run import run
-from indexer.commands.status import status
-from indexer.commands.verify import verify
 from indexer.errors import EXIT_DEFECT, exit_code, explain
 
+_COMMANDS = ("run", "backfill", "status", "verify", "rebuild", "redecode", "abi", "db", "config", "devnet")
 
-@click.group("pend-index", context_settings={"help_option_names": ["-h", "--help"]})
+
+class Commands(click.Group):
+    """Reads the module of a command when it is asked for: some take longer to read than others to run."""
+
+    def list_commands(self, _context: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            raise NoSuchCommand(name, possibilities=_COMMANDS, ctx=context)
+        module = importlib.import_module("devnet.cli" if name == "devnet" else f"indexer.commands.{name}")
+        command: click.Command = getattr(module, name)
+        return command
+
+
+@click.group("pend-index", cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--config",
     "config_path",
@@ -28,10 +39,6 @@ from indexer.errors import EXIT_DEFECT, exit_code, explain
 def pend_index(context: click.Context, config_path: Path | None) -> None:
     """Indexes a private Besu network into PostgreSQL or TimescaleDB."""
     context.obj = Invocation(config_path)
-
-
-for command in (run, backfill, status, verify, db, config, devnet):
-    pend_index.add_command(command)
 
 
 def main() -> None:

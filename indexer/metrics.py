@@ -104,6 +104,10 @@ class IndexerMetrics:
         """All stored blocks up to `number` were recomputed from their rows; None: not one yet."""
         self._verified_block.set(math.nan if number is None else number)
 
+    def derived_to(self, number: int | None) -> None:
+        """Everything that is derived is complete up to `number`; None: nothing is derived."""
+        self._derived_block.set(math.nan if number is None else number)
+
     def verify_stopped_at(self, number: int | None) -> None:
         """The watermark stands below block `number`, whose rows differ; None: it moves."""
         self._verify_difference_block.set(math.nan if number is None else number)
@@ -123,6 +127,11 @@ class IndexerMetrics:
 
     def redis_up(self, up: bool) -> None:
         self._redis_up.set(up)
+
+    def relayed(self, sequence: int | None, newest: int) -> None:
+        """Redis has the rows of the outbox up to `sequence` of `newest`; None: it knows of none."""
+        self._relayed_sequence.set(math.nan if sequence is None else sequence)
+        self._relay_lag_rows.set(math.nan if sequence is None else max(0, newest - sequence))
 
     # What the node client reports
 
@@ -228,6 +237,9 @@ class IndexerMetrics:
         self._poison_head_block = self._gauge(
             "poison_head_block", "Block at the head that cannot be stored and is tried again; NaN when none."
         )
+        self._derived_block = self._gauge(
+            "derived_block", "Tokens, balances, addresses, events and so on are complete up to this block."
+        )
         self._verified_block = self._gauge(
             "verified_block", "Every stored block up to this one was recomputed from its rows."
         )
@@ -237,6 +249,10 @@ class IndexerMetrics:
         self._node_up = self._gauge("node_up", "1 while the node answers.")
         self._database_up = self._gauge("database_up", "1 while the database does what it is asked.")
         self._redis_up = self._gauge("redis_up", "1 while Redis answers; NaN when none is configured.")
+        self._relayed_sequence = self._gauge("relayed_sequence", "Last outbox row that Redis was told.")
+        self._relay_lag_rows = self._gauge(
+            "relay_lag_rows", "Rows of the outbox that Redis was not told yet; NaN when it was told none."
+        )
 
     def _gauge(self, name: str, meaning: str, initial: float = math.nan) -> Gauge:
         gauge = Gauge(f"pend_indexer_{name}", meaning, registry=self.registry)

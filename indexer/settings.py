@@ -40,6 +40,12 @@ def _readable(value: str) -> str:
     return value
 
 
+def _folder(value: str) -> str:
+    if not Path(value).is_dir():
+        raise ValueError("is no folder")
+    return value
+
+
 # PostgreSQL URLs may name several hosts, or none and a socket directory: their driver judges them.
 PostgresDsn = Annotated[
     UrlSecret,
@@ -52,6 +58,7 @@ RedisUrl = Annotated[
     UrlSecret, _url("redis", "rediss", "unix", needs_host=False), "a redis:// or rediss:// (TLS) URL"
 ]
 ReadableFile = Annotated[str, AfterValidator(_readable), "the path of a readable file"]
+Folder = Annotated[str, AfterValidator(_folder), "the path of a folder"]
 RoleName = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,62}$"), "a role name: a-z, 0-9 and _"]
 
 
@@ -258,10 +265,16 @@ class DeriveSection(Section):
         description="Whether tokens, balances, addresses, events and so on are derived from the blocks.",
     )
     rows_per_commit: int = Field(
-        default=20_000,
+        default=100_000,
         ge=1,
         le=1_000_000,
         description="Stored rows after which deriving commits, while it is behind the head.",
+    )
+    work_mem_mib: int = Field(
+        default=64,
+        ge=1,
+        le=16_384,
+        description="MiB that PostgreSQL may use for each sort and grouping of the session that derives.",
     )
 
 
@@ -310,6 +323,14 @@ class FetchedSection(Section):
     )
 
 
+class DecodeSection(Section):
+    abi_folder: Folder | None = Field(
+        default=None,
+        description="Folder whose *.json files are ABIs, watched by the daemon; what they declare is "
+        "decoded; not set means none.",
+    )
+
+
 class VerifySection(Section):
     level: Literal["light", "full"] = Field(
         default="light",
@@ -348,6 +369,7 @@ class IndexerSettings(Settings):
     follow: FollowSection = FollowSection()
     backfill: BackfillSection = BackfillSection()
     derive: DeriveSection = DeriveSection()
+    decode: DecodeSection = DecodeSection()
     fetched: FetchedSection = FetchedSection()
     verify: VerifySection = VerifySection()
     metrics: MetricsSection = MetricsSection()

@@ -1,12 +1,15 @@
 """`pend-index backfill`: a range of the past, with K processes."""
 
+import asyncio
 import signal
 import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import click
 
 from indexer.backfill import Backfill, Filled, Segment, plan, plan_quarantined
 from indexer.commands.context import Invocation, pass_invocation, run
+from indexer.deriving import derive_stored
 from indexer.errors import EXIT_INTERRUPTED, BackfillIncomplete, RangeAboveHead
 from indexer.network import Network, agree_on_network
 from indexer.progress import Progress
@@ -48,13 +51,13 @@ def backfill(
         raise click.UsageError(f"--to-block {to_block} is below --from-block {from_block}; swap them")
     settings = invocation.settings({"backfill.workers": workers, "verify.level": verify})
     network, work, done = run(_prepare(settings, from_block, to_block))
-    filled = _fill(settings, network, work)
+    filled, derived_to = _fill(settings, network, work)
     if filled.stopped:
         click.echo("stopped; everything committed is complete: run the same command to go on", err=True)
         context.exit(EXIT_INTERRUPTED)
     if filled.poisoned:
         raise BackfillIncomplete(filled.poisoned)
-    click.echo(done)
+    click.echo(done if derived_to is None else f"{done}, {_derived(settings, derived_to)}")
 
 
 async def _prepare(
@@ -86,8 +89,16 @@ async def _prepare(
         connection.terminate()
 
 
-def _fill(settings: IndexerSettings, network: Network, work: list[Segment]) -> Filled:
-    stopping = threading.Event()
+def _derived(settings: IndexerSettings, derived_to: int) -> str:
+    first = settings.backfill.from_block
+    if derived_to < first:
+        return f"nothing is derived: that begins at block {first} (backfill.from_block), which is not stored"
+    return f"everything is derived up to block {derived_to}"
+
+
+def _fill(settings: IndexerSettings, network: Network, work: list[Segment]) -> tuple[Filled, int | None]:
+    """Store `work` and derive from it on the way; also up to which block, None where that is off."""
+    stopping, over = threading.Event(), threading.Event()
     previous = {
         number: signal.signal(number, lambda *_: stopping.set()) for number in (signal.SIGINT, signal.SIGTERM)
     }
@@ -98,14 +109,26 @@ def _fill(settings: IndexerSettings, network: Network, work: list[Segment]) -> F
                 blocks = committed.last - committed.first + 1
                 progress.add(blocks, committed.transactions, committed.logs, committed.bytes)
 
-            return Backfill(
+            run = Backfill(
                 settings=settings,
                 network=network,
                 work=work,
                 workers_max=settings.backfill.workers_effective(),
                 on_commit=on_commit,
                 stopping=stopping.is_set,
-            ).run()
+            )
+            with ThreadPoolExecutor(1, "pend-derive") as threads:
+                deriving: Future[int] | None = None
+                if settings.derive.enabled:
+                    work_on = derive_stored(settings, filled=over.is_set, stopping=stopping.is_set)
+                    deriving = threads.submit(asyncio.run, work_on)
+                try:
+                    filled = run.run()
+                except BaseException:
+                    stopping.set()
+                    raise
+                over.set()
+                return filled, None if deriving is None else deriving.result()
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)

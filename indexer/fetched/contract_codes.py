@@ -13,7 +13,7 @@ from indexer.fetched.codes import Code, recognise
 from indexer.fetched.contract_calls import Refused
 from indexer.fetched.fetching import Fetching
 from indexer.fetched.looking import look
-from indexer.fetched.pinned import Pin, fetch_codes, queries, require_pin, select_pin
+from indexer.fetched.pinned import Pin, StateMissing, fetch_codes, queries, require_pin, select_pin
 from postgres.connections import Connection
 from postgres.errors import translated
 
@@ -74,15 +74,28 @@ async def _read_next(fetching: Fetching) -> bool:
 async def _fetch_implementations(
     fetching: Fetching, pin: Pin, beacons: Sequence[Address]
 ) -> dict[Address, Address]:
-    """What beacons answer; those that answer no address are left out."""
+    """Where beacons pointed before their first upgrade, for their events say it from there on.
+
+    Those that answer no address, or whose block the node has no state of any more, are left out.
+    """
     if not beacons:
         return {}
-    answers = await fetching.contracts.fetch(pin, [(beacon, "implementation") for beacon in beacons])
+    with translated():
+        rows = await queries.select_blocks_before_upgrades.many(fetching.connection, beacons)
+    before = {row["address"]: Pin(row["number"], row["hash"]) for row in rows}
     found: dict[Address, Address] = {}
-    for beacon, answer in zip(beacons, answers, strict=True):
-        address = answer if isinstance(answer, Refused) else read_address(answer)
-        if not isinstance(address, Refused | Unreadable):
-            found[beacon] = address
+    for at in dict.fromkeys(before.get(beacon, pin) for beacon in beacons):
+        asked = [beacon for beacon in beacons if before.get(beacon, pin) == at]
+        try:
+            answers = await fetching.contracts.fetch(at, [(beacon, "implementation") for beacon in asked])
+        except StateMissing:
+            if at == pin:
+                raise
+            continue
+        for beacon, answer in zip(asked, answers, strict=True):
+            address = answer if isinstance(answer, Refused) else read_address(answer)
+            if not isinstance(address, Refused | Unreadable):
+                found[beacon] = address
     return found
 
 

@@ -9,8 +9,8 @@ from evm.consensus import Consensus, committers, detect_consensus, header_fields
 from evm.primitives import EMPTY_UNCLES_HASH, Hash32
 from evm.rlp import encode, encode_bytes, encode_int, wrap_list
 from evm.tries import ordered_root, withdrawals_root
+from indexer.stored import Row, to_header, to_log, to_withdrawals
 from indexer.verify.findings import Findings
-from indexer.verify.stored import Row, to_header, to_log, to_withdrawals
 from indexer.verify.transactions import GAS_PER_BLOB, Outcome, check_transaction
 
 _NO_UNCLES = wrap_list(b"")

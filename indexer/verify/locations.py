@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 
 from evm.primitives import Hash32
+from indexer.stored import Row
 from indexer.verify.findings import Difference, shown
-from indexer.verify.stored import Row
 from indexer.writer import queries
 from postgres.connections import Connection
 from postgres.errors import translated

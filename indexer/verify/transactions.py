@@ -17,8 +17,8 @@ from evm.envelopes import (
 )
 from evm.primitives import Address, hex_to_bytes, hex_to_int, keccak256
 from evm.rlp import encode, encode_int
+from indexer.stored import TYPES_WITH_GAS_PRICE, Row, to_node_object, to_receipt, to_transaction
 from indexer.verify.findings import Findings
-from indexer.verify.stored import TYPES_WITH_GAS_PRICE, Row, to_node_object, to_receipt, to_transaction
 
 GAS_PER_BLOB = 1 << 17  # EIP-4844
 

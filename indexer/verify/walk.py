@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 
 from evm.primitives import Hash32, to_hex
 from indexer.network import Network, select_network
+from indexer.stored import Row
 from indexer.verify.blocks import StoredBlock, check_block, check_genesis, check_link
 from indexer.verify.findings import Difference, Findings, VerifyReport
 from indexer.verify.locations import BUCKET_BLOCKS, Tally, stray_locations
 from indexer.verify.node import compare_with_node
-from indexer.verify.stored import Row
 from indexer.writer import queries
 from node.client import NodeClient
 from postgres.connections import Connection

@@ -24,7 +24,8 @@ SELECT newest.address, newest.block_number, newest.is_beacon
 FROM newest
 LEFT JOIN chain.contract_codes AS code ON code.address = newest.address
 WHERE code.address IS NULL
-   OR (newest.is_beacon AND code.beacon_implementation IS NULL AND code.block_number < newest.block_number)
+   -- Read before as something else, whatever block that was at.
+   OR (newest.is_beacon AND code.beacon_implementation IS NULL)
    -- An account may get code, or delegate to another.
    OR (code.kind IN ('none', 'delegation') AND code.block_number < newest.block_number)
 ORDER BY newest.address
@@ -33,12 +34,26 @@ SET block_number = greatest(unread.block_number, excluded.block_number),
     is_beacon = unread.is_beacon OR excluded.is_beacon;
 
 -- name: select_unread_codes :many
--- The addresses that acted last of those to be read, up to a block.
+-- The addresses that acted last of those to be read, up to a block. Beacons wait until their upgrades are derived.
 -- $1 highest block, $2 how many
 SELECT address, is_beacon FROM chain.unread_codes
 WHERE block_number <= $1::bigint
+  AND (NOT is_beacon OR NOT EXISTS (
+      SELECT FROM chain.derivations WHERE derivation = 'decoded_events' AND derived_to < $1::bigint
+  ))
 ORDER BY block_number DESC
 LIMIT $2::integer;
+
+-- name: select_blocks_before_upgrades :many
+-- Of beacons that were upgraded, the block before that was done for the first time.
+-- $1 beacons
+SELECT upgraded.proxy AS address, block.number, block.hash
+FROM (
+    SELECT proxy, min(block_number) AS block_number FROM chain.proxy_implementations
+    WHERE proxy = ANY ($1::bytea[]) AND kind = 'implementation'
+    GROUP BY proxy
+) AS upgraded
+JOIN chain.blocks AS block ON block.number = upgraded.block_number - 1;
 
 -- name: select_proxy_targets :many
 -- What is known of some addresses as clones and beacons.

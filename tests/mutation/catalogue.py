@@ -2,7 +2,7 @@
 
 import re
 
-from tests.mutation import bounding, checking, relaying, storing
+from tests.mutation import bounding, checking, deriving, relaying, storing
 from tests.mutation.mutation import Mutation, function_of
 
 MUTATIONS: tuple[Mutation, ...] = (
@@ -15,6 +15,9 @@ MUTATIONS: tuple[Mutation, ...] = (
     *checking.USED,
     *bounding.BOUNDED,
     *bounding.RECOMPUTED,
+    *deriving.IN_ORDER,
+    *deriving.TAKEN_BACK,
+    *deriving.COMPARED,
     *bounding.ONE_WRITER,
     *bounding.ONE_NETWORK,
     *bounding.OUTBOX_ORDER,

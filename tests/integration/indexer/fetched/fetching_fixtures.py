@@ -14,7 +14,6 @@ from indexer.fetched.contract_calls import ContractCalls
 from indexer.fetched.fetching import Fetching
 from indexer.fetched.keep import Step
 from indexer.fetched.pace import Pace
-from indexer.fetched.pinned import queries
 from indexer.network import agree_on_network
 from indexer.settings import FetchedSection
 from indexer.stages import Stage
@@ -86,9 +85,7 @@ async def reorganised(connection: asyncpg.Connection, running: Network, depth: i
     )
     running.devnet.reorg(depth)
     batch = await running.rows(ancestor.number + 1, running.devnet.head.header.number)
-    async with connection.transaction():
-        await replace(connection, Branch(ancestor, head), batch, finalized=-1, epoch=None)
-        await queries.revert_fetched.exec(connection, ancestor.number)
+    await replace(connection, Branch(ancestor, head), batch, finalized=-1, epoch=None)
     return ancestor.number
 
 
