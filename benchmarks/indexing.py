@@ -16,8 +16,9 @@ import psycopg
 
 _COMMITS = """
     SELECT (to_block - from_block + 1)::int, extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8 AS at
-    FROM chain.outbox ORDER BY at
+    FROM chain.outbox WHERE kind = 'blocks' ORDER BY at
 """
+_ENDED = "SELECT max(extract(epoch FROM pg_xact_commit_timestamp(xmin)))::float8 FROM chain.outbox"
 _IS_TIMED = "SELECT current_setting('track_commit_timestamp') = 'on'"
 _STORED = "SELECT coalesce(sum(upper(blocks) - lower(blocks)), 0)::int FROM chain.coverage"
 
@@ -41,6 +42,7 @@ class Indexed:
     blocks: int
     first_block_at: float | None
     commits: tuple[tuple[int, float], ...]  # blocks, when; empty where the server keeps no times
+    ended_at: float | None  # the last commit of all, of what is derived too
     wall_s: float
     cpu_s: float  # parent and workers, start included
     rss_max_bytes: int  # the largest process
@@ -59,6 +61,13 @@ class Indexed:
             if stored >= blocks:
                 return at
         raise ValueError(f"{stored} blocks were stored, not {blocks}")
+
+    @property
+    def blocks_per_s_to_the_end(self) -> float:
+        """From the first block asked for until everything was derived too."""
+        assert self.first_block_at is not None
+        assert self.ended_at is not None
+        return self.blocks / (self.ended_at - self.first_block_at)
 
     @property
     def steady_blocks_per_s(self) -> float:
@@ -81,16 +90,19 @@ def backfill(
     *,
     workers: int,
     on_start: Callable[[int], None] = lambda _pid: None,
+    derives: bool = False,
     **settings: object,
 ) -> Indexed:
-    """Index blocks 0 to `blocks` - 1 into the fresh database `dsn`."""
+    """Index blocks 0 to `blocks` - 1 into the fresh database `dsn`; the facts alone unless it `derives`."""
     command = ["backfill", "--from-block", "0", "--to-block", str(blocks - 1), "--workers", str(workers)]
     node.reset()
     started = time.monotonic()
     process = subprocess.Popen(
         [sys.executable, "-m", "indexer", *command],
         cwd="/",  # no ./pend.toml
-        env=environment(database__dsn=dsn, node__urls=node.url, **settings),
+        env=environment(
+            database__dsn=dsn, node__urls=node.url, derive__enabled=str(derives).lower(), **settings
+        ),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -106,6 +118,7 @@ def backfill(
     with psycopg.connect(dsn) as connection:
         is_timed = connection.execute(_IS_TIMED).fetchone() == (True,)
         commits = connection.execute(_COMMITS).fetchall() if is_timed else []
+        ended = connection.execute(_ENDED).fetchone() if is_timed else None
         stored = connection.execute(_STORED).fetchone()
     if stored != (blocks,):
         raise RuntimeError(f"{stored} blocks are covered instead of {blocks}:\n{output[-4000:]}")
@@ -113,6 +126,7 @@ def backfill(
         blocks=blocks,
         first_block_at=node.first_block_at(),
         commits=tuple((count, at) for count, at in commits),
+        ended_at=None if ended is None else ended[0],
         wall_s=wall_s,
         cpu_s=usage.ru_utime + usage.ru_stime,
         rss_max_bytes=usage.ru_maxrss * 1024,

@@ -7,6 +7,7 @@ record although ABIs come and go.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from indexer.decode.copy_rows import CALL_COLUMNS, EVENT_COLUMNS
 from indexer.decode.decoding import Child, Destination, Known, decode_range, find_children
 from indexer.decode.library import Library
 from indexer.decode.scopes import Filter, Scope
@@ -38,13 +39,7 @@ class DecodedEvents:
             children = await find_children(connection, known, first, last)
             await insert_children(connection, children, known.scope.id)
 
-        async def write_events(columns: tuple[str, ...], payload: bytes) -> None:
-            await copy_binary(connection, None, "decoded_events", columns, payload)
-
-        async def write_calls(columns: tuple[str, ...], payload: bytes) -> None:
-            await copy_binary(connection, None, "decoded_calls", columns, payload)
-
-        done = await decode_range(connection, first, last, scopes, Destination(write_events, write_calls))
+        done = await decode_range(connection, first, last, scopes, to_tables(connection))
         if done.unknown:
             await queries.add_unknown_topics.exec(connection, list(done.unknown), list(done.unknown.values()))
 
@@ -83,6 +78,14 @@ class DecodedEvents:
             knowledge = await self._library.knowledge(connection, state["stamp"], scope.version)
             scopes.append(Known(scope, knowledge))
         return scopes
+
+
+def to_tables(connection: Connection) -> Destination:
+    """Rows go into the tables that search_path finds."""
+    return Destination(
+        write_events=lambda rows: copy_binary(connection, None, "decoded_events", EVENT_COLUMNS, rows),
+        write_calls=lambda rows: copy_binary(connection, None, "decoded_calls", CALL_COLUMNS, rows),
+    )
 
 
 async def insert_children(connection: Connection, children: Sequence[Child], scope_id: int) -> None:

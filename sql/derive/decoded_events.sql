@@ -1,15 +1,15 @@
--- name: select_logs_after :many
--- Logs of these blocks behind a log of the first one, long data left out.
--- $1 first block, $2 last block, $3 log index, $4 addresses, $5 first topics, $6 how many, $7 bytes of data
+-- name: select_logs_between :many
+-- Logs of these blocks in their order, long data left out.
+-- $1 first block, $2 last block, $3 addresses, $4 first topics, $5 bytes of data, $6 how many to skip, $7 how many
 SELECT block_number, log_index, transaction_index, address, topic0, topic1, topic2, topic3,
-       CASE WHEN octet_length(data) <= $7::integer THEN data END AS data
+       CASE WHEN octet_length(data) <= $5::integer THEN data END AS data
 FROM chain.logs
 WHERE block_number BETWEEN $1::bigint AND $2::bigint
-  AND (block_number, log_index) > ($1::bigint, $3::integer)
-  AND ($4::bytea[] IS NULL OR address = ANY ($4::bytea[]))
-  AND ($5::bytea[] IS NULL OR topic0 = ANY ($5::bytea[]))
+  AND ($3::bytea[] IS NULL OR address = ANY ($3::bytea[]))
+  AND ($4::bytea[] IS NULL OR topic0 = ANY ($4::bytea[]))
 ORDER BY block_number, log_index
-LIMIT $6::integer;
+OFFSET $6::integer
+LIMIT $7::integer;
 
 -- name: select_log_data :one
 -- The data of one log up to a length, and its length.

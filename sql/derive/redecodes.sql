@@ -28,10 +28,9 @@ VALUES (
 RETURNING *;
 
 -- name: update_redecode :exec
--- Say that blocks up to $2 are staged with so many more rows.
--- $1 id, $2 block, $3 events, $4 calls
-UPDATE chain.redecodes
-SET decoded_to = $2::bigint, staged_events = staged_events + $3::bigint, staged_calls = staged_calls + $4::bigint
+-- Say that blocks up to $2 are staged in so many more payloads.
+-- $1 id, $2 block, $3 payloads
+UPDATE chain.redecodes SET decoded_to = $2::bigint, staged_payloads = staged_payloads + $3::bigint
 WHERE id = $1::bigint;
 
 -- name: end_redecode :exec
@@ -46,15 +45,37 @@ SELECT EXISTS (
     SELECT FROM chain.contract_abis WHERE added_version > $1::bigint OR removed_version > $1::bigint
 );
 
--- name: count_redecoded :one
--- How many rows are staged.
+-- name: has_anonymous_events :value
+-- Whether an ABI was ever registered that declares an anonymous event.
 -- no parameters
-SELECT (SELECT count(*) FROM chain.redecoded_events) AS events, (SELECT count(*) FROM chain.redecoded_calls) AS calls;
+SELECT EXISTS (SELECT FROM chain.contract_abis WHERE content @? '$[*] ? (@.anonymous == true)');
+
+-- name: count_redecoded_payloads :value
+-- How many payloads are staged.
+-- no parameters
+SELECT count(*) FROM chain.redecoded_payloads;
+
+-- name: insert_redecoded_payload :exec
+-- Stage rows, or what was counted.
+-- $1 id of the redecode, $2 last block of its range, $3 ordinal in it, $4 kind, $5 payload
+INSERT INTO chain.redecoded_payloads (redecode_id, last_block, ordinal, kind, payload)
+VALUES ($1::bigint, $2::bigint, $3::integer, $4::text, $5::bytea);
+
+-- name: select_redecoded_ranges :many
+-- The last blocks of the staged ranges, in order.
+-- $1 id of the redecode
+SELECT DISTINCT last_block FROM chain.redecoded_payloads WHERE redecode_id = $1::bigint ORDER BY last_block;
+
+-- name: select_redecoded_payload :one
+-- A part of a staged range.
+-- $1 id of the redecode, $2 last block of the range, $3 ordinal
+SELECT kind, payload FROM chain.redecoded_payloads
+WHERE redecode_id = $1::bigint AND last_block = $2::bigint AND ordinal = $3::integer;
 
 -- name: truncate_redecoded :exec
--- Forget the staged rows.
+-- Forget what is staged.
 -- no parameters
-TRUNCATE chain.redecoded_events, chain.redecoded_calls;
+TRUNCATE chain.redecoded_payloads;
 
 -- name: select_redecode_end :value
 -- Up to which block from $1 on, $2 at most, the facts are about $3 rows.
@@ -106,35 +127,26 @@ GROUP BY topic0;
 -- $1 first block, $2 last block, $3 addresses, $4 selectors
 SELECT chain.delete_decoded_calls($1::bigint, $2::bigint, $3::bytea[], $4::bytea[]);
 
--- name: insert_redecoded_events :exec
--- Put the staged events up to a block in use.
--- $1 last block
-INSERT INTO chain.decoded_events (
-    block_number, log_index, transaction_index, address, abi, name, signature, arguments, undecodable
-)
-SELECT block_number, log_index, transaction_index, address, abi, name, signature, arguments, undecodable
-FROM chain.redecoded_events
-WHERE block_number <= $1::bigint;
-
--- name: insert_redecoded_calls :exec
--- Put the staged calls up to a block in use.
--- $1 last block
-INSERT INTO chain.decoded_calls SELECT * FROM chain.redecoded_calls WHERE block_number <= $1::bigint;
-
--- name: count_redecoded_topics :many
--- How many events are staged up to a block, by first topic.
--- $1 last block
-SELECT coalesce(topic0, '') AS topic0, count(*) AS log_count
-FROM chain.redecoded_events
-WHERE block_number <= $1::bigint
-GROUP BY 1;
-
--- name: count_decoded_topics :many
--- How many events of some contracts are read in these blocks, by first topic.
+-- name: delete_decoded_signatures :many
+-- The same where no event is anonymous and topics do not matter: how many there were of each signature.
 -- $1 first block, $2 last block, $3 addresses
-SELECT coalesce(l.topic0, '') AS topic0, count(*) AS log_count
-FROM chain.decoded_events AS d
-JOIN chain.logs AS l ON l.block_number = d.block_number AND l.log_index = d.log_index
-WHERE d.block_number BETWEEN $1::bigint AND $2::bigint AND l.block_number BETWEEN $1::bigint AND $2::bigint
-  AND d.address = ANY ($3::bytea[])
-GROUP BY 1;
+SELECT signature, sum(log_count)::bigint AS log_count
+FROM chain.delete_decoded_signatures($1::bigint, $2::bigint, $3::bytea[])
+GROUP BY signature;
+
+-- name: select_unread_clones :many
+-- Clones whose original had an ABI when they became known, and that no scope names since; where each was met first.
+-- $1 how many
+SELECT c.address, least(c.block_number, a.contract_block) AS block_number
+FROM chain.contract_codes AS c
+LEFT JOIN chain.addresses AS a ON a.address = c.address
+WHERE c.clone_of IS NOT NULL
+  AND EXISTS (
+      SELECT FROM chain.contract_abis AS k
+      WHERE k.address = c.clone_of AND k.removed_version IS NULL AND k.added_version <= c.version
+  )
+  AND NOT EXISTS (
+      SELECT FROM chain.decode_scopes AS s WHERE s.version >= c.version AND c.address = ANY (s.addresses)
+  )
+ORDER BY c.address
+LIMIT $1::integer;
