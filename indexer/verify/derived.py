@@ -1,12 +1,13 @@
 """Is what was derived what the facts say? Derived again, beside it and by the same statements, and compared.
 
-One REPEATABLE READ transaction: the facts, the watermarks and the stored rows are of one moment, and the daemon
-goes on meanwhile. The tables made anew are temporary ones of the same names, gone when the transaction ends.
+One REPEATABLE READ transaction: the facts, the watermarks and the stored rows are of one moment, and the
+daemon goes on meanwhile. The tables made anew are temporary ones of the same names, gone at its end.
 """
 
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from indexer.derive.derivation import Derivation, queries
@@ -70,9 +71,9 @@ async def verify_derived(
 ) -> DerivedReport:
     """Recompute every derived table from the facts and tell each row that differs.
 
-    Sums and counts have no part that belongs to some blocks: all is derived again from the first derived block
-    on, which takes the time and the disk space of the derived tables. Of tables keyed by block only rows of
-    blocks `first`…`last` are compared. `connection` must be one that has derived nothing before.
+    Sums and counts have no part that belongs to some blocks: all is derived again from the first derived
+    block on, which takes the time and the disk space of the derived tables. Of tables keyed by block only
+    rows of blocks `first`…`last` are compared. `connection` must be one that has derived nothing before.
     """
     chosen = recomputing() if derivations is None else tuple(derivations)
     found: list[DerivedDifference] = []
@@ -110,7 +111,7 @@ async def _derive_again(
     # Where one begins or ends, a range does.
     edges = {at[each.name].first_block for each in chosen} | {at[each.name].derived_to + 1 for each in chosen}
     cuts = sorted(edges)
-    for begin, end in zip(cuts, cuts[1:], strict=False):
+    for begin, end in pairwise(cuts):
         group = [
             each
             for each in chosen
@@ -141,7 +142,7 @@ def _row(row: dict[str, Any] | None) -> str:
 
 
 def _shown(value: object) -> str:
-    """Bytes as people write them: PostgreSQL shows them as `\\x…`."""
+    """Bytes as people write them: 0x, not the backslash and x of PostgreSQL."""
     if value is None:
         return "nothing"
     text = value if isinstance(value, str) else json.dumps(value)
