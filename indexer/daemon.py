@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import structlog
 
+from indexer.decode.clones import follow_clones
 from indexer.decode.folder import watch_abi_folder
 from indexer.deriving import begin, keep_deriving
 from indexer.fetched.keep import STEPS, keep_fetching, wanted
@@ -100,6 +101,8 @@ class Daemon:
             if self.settings.derive.enabled:
                 tasks.create_task(self._stage("derive", self._derive))
                 tasks.create_task(watch_abi_folder(self.settings))
+                if self.settings.fetched.contract_codes:
+                    tasks.create_task(follow_clones(self.settings))
             for name in wanted(self.settings.fetched):
                 tasks.create_task(self._fetch(name))
             tasks.create_task(self._verify_in_background())

@@ -225,12 +225,12 @@ class RangeAboveHead(Refused):
 
 
 class RebuildRunning(Refused):
-    """Another rebuild is at work in this database."""
+    """Another rebuild, or a redecode, is at work in this database."""
 
-    next_step = "Wait for it to end, or end its session (application_name pend-index rebuild)."
+    next_step = "Wait for it to end, or end its session (application_name pend-index rebuild or redecode)."
 
     def __init__(self) -> None:
-        super().__init__("another rebuild is running in this database")
+        super().__init__("another rebuild or redecode is running in this database")
 
 
 class NotDerived(Refused):

@@ -47,7 +47,9 @@ async def rebuild(
     connection = await connect(database)
     try:
         with translated():
-            if not await queries.try_rebuild_lock.value(connection):
+            # A redecode writes the decoded tables beside the watermark.
+            locks = (queries.try_rebuild_lock, queries.try_redecode_lock)
+            if not all([await lock.value(connection) for lock in locks]):
                 raise RebuildRunning
             return await _rebuild(connection, settings, derivations, on_progress)
     finally:

@@ -33,6 +33,8 @@ _HISTORY = {
 _DERIVED = {f"chain.{table}": "t::text" for each in REGISTRY for table in each.tables} | {
     "chain.derivations": "derivation"
 }
+_BY_HISTORY = {"chain.factory_children": "scope_id"}
+"""Columns that name a record of how it came about; their rows are the same all the same."""
 
 
 async def digests(dsn: str, *, history: bool = False, derived: bool = False) -> dict[str, str]:
@@ -47,7 +49,7 @@ async def digests(dsn: str, *, history: bool = False, derived: bool = False) -> 
     try:
         return {
             table: await connection.fetchval(
-                f"SELECT count(*) || ' ' || md5(coalesce(string_agg(t::text, E'\\n' ORDER BY {key}), ''))"
+                f"SELECT count(*) || ' ' || md5(coalesce(string_agg({_row(table)}, E'\\n' ORDER BY {key}), ''))"
                 f" FROM {table} AS t"
             )
             for table, key in {
@@ -58,6 +60,10 @@ async def digests(dsn: str, *, history: bool = False, derived: bool = False) -> 
         }
     finally:
         await connection.close()
+
+
+def _row(table: str) -> str:
+    return f"(to_jsonb(t) - '{_BY_HISTORY[table]}')::text" if table in _BY_HISTORY else "t::text"
 
 
 async def index_once(

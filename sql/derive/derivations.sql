@@ -35,12 +35,16 @@ SELECT upper(blocks) - 1 FROM chain.coverage WHERE blocks @> $1::bigint;
 -- name: select_range_end :value
 -- Up to which block from $1 on, $2 at most, the facts are about $3 rows; at least one block.
 -- $1 first block, $2 last block, $3 rows
-SELECT coalesce(min(number), $2::bigint) FROM (
-    SELECT number, sum(1 + transaction_count + log_count) OVER (ORDER BY number) AS rows
-    FROM chain.blocks
-    WHERE number BETWEEN $1::bigint AND $2::bigint
-) AS counted
-WHERE rows >= $3::bigint;
+SELECT coalesce((
+    SELECT number FROM (
+        SELECT number, sum(1 + transaction_count + log_count) OVER (ORDER BY number) AS rows
+        FROM chain.blocks
+        WHERE number BETWEEN $1::bigint AND $2::bigint
+    ) AS counted
+    WHERE rows >= $3::bigint
+    ORDER BY number
+    LIMIT 1
+), $2::bigint);
 
 -- name: select_next_to_derive :one
 -- The lowest block that is stored but not derived everywhere, and how far it could be derived; none: nothing to do.

@@ -37,7 +37,15 @@ from postgres.snapshot import snapshot
 from tests.database import DatabaseServer
 
 VIEWS_PRINT_BARE_COLUMNS_FROM = 160000
-FACTS = ("chain.blocks", "chain.logs", "chain.transactions")
+FACTS = (
+    "chain.blocks",
+    "chain.decoded_calls",
+    "chain.decoded_events",
+    "chain.internal_transfers",
+    "chain.logs",
+    "chain.token_transfers",
+    "chain.transactions",
+)
 STATE = """
     SELECT (SELECT count(*) FROM pg_class), (SELECT count(*) FROM pg_namespace), (SELECT count(*) FROM pg_proc)
 """

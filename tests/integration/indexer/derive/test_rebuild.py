@@ -102,7 +102,7 @@ async def test_rebuild_beside_another_is_refused(stored: str) -> None:
         )
         refused = await run_pend_index("rebuild", "--all", env=environment(stored, _NODE))
 
-    assert (refused.code, "another rebuild is running" in refused.output) == (2, True)
+    assert (refused.code, "another rebuild or redecode is running" in refused.output) == (2, True)
 
 
 @pytest.mark.parametrize(
