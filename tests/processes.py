@@ -150,6 +150,9 @@ async def run_pend_index(*arguments: str, env: Mapping[str, str], within_s: floa
         return await running.finished(within_s=within_s)
 
 
+FETCHED = ("fetched__token_metadata", "fetched__native_balances", "fetched__contract_codes")
+
+
 def environment(dsn: str, node_url: str, *, ws_url: str | None = None, **settings: object) -> dict[str, str]:
     """Variables for a quick process; `backfill__workers=2` sets backfill.workers, and so on."""
     values: dict[str, object] = {
@@ -159,6 +162,8 @@ def environment(dsn: str, node_url: str, *, ws_url: str | None = None, **setting
         "node__poll_interval_s": 0.05,
         "node__retry_deadline_s": 1,
         "metrics__port": 0,
+        # What is read beside the blocks is for the tests that are about it.
+        **dict.fromkeys(FETCHED, "false"),
         **settings,
     }
     return {f"PEND_{name.upper()}": str(value) for name, value in values.items()}

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 from psycopg import Connection
 
+from indexer.derive.derivation import queries
 from tests.acceptance import bytecode, meaning_decoding, meaning_scenes, meaning_truth
 from tests.acceptance.contracts import Chain
 from tests.acceptance.indexing import Daemon, daemon, run_command, settings, wait_until
@@ -85,6 +86,8 @@ def told(chain: Chain, anvil: Anvil, first: str, late: str, folder: Path) -> Sto
     # Code is read by the daemon, and known to whatever is stored from then on.
     through_code = {octets(address): traded_at + 1 for address in (traded.clone, traded.behind)}
     by_known = replace(by, known_from=through_code)
+    # What a clone did before is decoded by the daemon afterwards.
+    by_followed = replace(by, known_from={octets(traded.behind): traded_at + 1})
     _run(story, environment, "abi", "add", *map(str, files))
     pair, announced_by = write_pair_abi(folder), f"{founded.factory.address}:PairCreated:pair"
     _run(story, environment, "abi", "add", str(pair), "--factory", announced_by)
@@ -92,7 +95,8 @@ def told(chain: Chain, anvil: Anvil, first: str, late: str, folder: Path) -> Sto
 
         def ask(name: str, cast: Cast, *, followed: bool) -> None:
             head = _one(connection, "SELECT max(number) FROM chain.blocks")
-            story.moments.append(_asked(connection, node, cast, by_known, name, head, followed=followed))
+            knows = by_followed if followed else by_known
+            story.moments.append(_asked(connection, node, cast, knows, name, head, followed=followed))
 
         for name, cast, last in (("founded", founded, founded_at), ("traded", traded, traded_at)):
             blocks = ("--from-block", "0", "--to-block", str(last))
@@ -193,11 +197,13 @@ def _run(story: Story, environment: dict[str, str], *arguments: str, key: str = 
 
 
 def _rest(connection: Connection[Any], chain: Chain, running: Daemon) -> None:
-    """Until all is stored, derived and fetched up to the node's head."""
+    """Until all is stored, derived and fetched up to the head, clones also below where they became known."""
     head: bytes = bytes(chain.web3.eth.get_block("latest")["hash"])
+    unread = queries.select_unread_clones.sql.replace("$1", "1").encode()
 
     def rests() -> bool:
-        return connection.execute(REST, (head,)).fetchone() == (True,)
+        is_there = connection.execute(REST, (head,)).fetchone() == (True,)
+        return is_there and connection.execute(unread).fetchone() is None
 
     wait_until(rests, f"rest at block {chain.head()}", running)
 

@@ -36,7 +36,8 @@ def _all_queries() -> Iterator[Query]:
 
 def _indexes(plan: Any) -> Iterator[str]:
     if isinstance(plan, dict):
-        if "Index Name" in plan:
+        # Without a condition it is read from end to end, for want of the table itself.
+        if "Index Name" in plan and "Index Cond" in plan:
             yield plan["Index Name"]
         plan = list(plan.values())
     if isinstance(plan, list):
