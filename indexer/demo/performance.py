@@ -177,7 +177,7 @@ class Performance:
         network = self.network
         if not isinstance(network, SimulatedNetwork) or network.shows_alarm or network.reorg_every is None:
             return
-        if followed > network.reorg_every + 1:
+        if self._seen.reorgs or followed > network.reorg_every + 1:
             detail = f"{self._seen.reorgs} branches replaced, each in one transaction"
             self._claim("reorgs", holds=self._seen.reorgs > 0, detail=detail)
 
