@@ -4,7 +4,6 @@ import time
 from collections import defaultdict
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import psycopg
 import uvloop
@@ -13,11 +12,10 @@ from benchmarks import chain
 from benchmarks.databases import PLAIN, TIMESCALE, Server, running
 from benchmarks.indexing import backfill
 from benchmarks.made_chains import REPEATED
+from benchmarks.market_abi import register_market
 from benchmarks.replay import Replay, running_replay
 from benchmarks.report import Figures, Report, note, options
 from indexer.chain import Link
-from indexer.decode import registration
-from indexer.decode.candidates import read_candidate
 from indexer.derive import deriver
 from indexer.derive.registry import REGISTRY
 from indexer.rows import BlockRows, block_rows
@@ -34,7 +32,6 @@ GROWTH_BLOCKS, QUICK_GROWTH_BLOCKS = 100_000, 5_000
 ROWS_PER_COMMIT = 100_000
 """The shipped `derive.rows_per_commit`."""
 
-MARKET_ABI = Path(__file__).with_name("market.json")
 _TABLES = tuple(table for each in REGISTRY for table in each.tables)
 
 Runs = dict[str, list[float]]
@@ -78,7 +75,7 @@ class _Sides:
         # Whoever comes first meets another state of the machine: alternate.
         for count, derives in reversed(order) if round_ % 2 else order:
             with self.server.fresh() as dsn:
-                uvloop.run(_register_market(dsn))
+                uvloop.run(register_market(dsn))
                 done = backfill(dsn, replay, self.blocks, workers=count, derives=derives)
                 name = f"{'everything' if derives else 'facts'} {count}"
                 self.runs[name].append(done.blocks_per_s_to_the_end)
@@ -86,15 +83,6 @@ class _Sides:
                 note(f"{self.server.home}, {name}: {self.runs[name][-1]:,.0f} blocks/s")
                 if derives:
                     self.rows = _counts(dsn)
-
-
-async def _register_market(dsn: str) -> None:
-    """The ABI of the markets, so that every event of the chain can be read."""
-    connection = await connect(DatabaseSettings(dsn))
-    try:
-        await registration.add(connection, [read_candidate(MARKET_ABI)], "command")
-    finally:
-        await connection.close()
 
 
 def _counts(dsn: str) -> dict[str, int]:

@@ -14,16 +14,14 @@ from benchmarks import chain
 from benchmarks.copying import CopyFiles, load
 from benchmarks.databases import PLAIN, TIMESCALE, Server, running
 from benchmarks.indexing import backfill
+from benchmarks.market_abi import register_market
 from benchmarks.replay import running_replay
 from benchmarks.report import Figures, Report, note, options
-from indexer.decode import registration
-from indexer.decode.candidates import read_candidate
 from indexer.decode.redecode import redecode
 from indexer.decode.redecode_job import Request
-from postgres.pool import DatabaseSettings, connect
+from postgres.pool import DatabaseSettings
 
 TARGET = 0.5
-MARKET_ABI = Path(__file__).with_name("market.json")
 _TABLES = {
     "decoded_events": "block_number, log_index",
     "decoded_calls": "block_number, transaction_index",
@@ -50,7 +48,7 @@ def main() -> None:
             dsn = stack.enter_context(server.fresh(f"bench_redecode_{server.home}"))
             note(f"{server.home}: storing {blocks:,} blocks …")
             backfill(dsn, replay, blocks, workers=2, derives=True)
-            uvloop.run(_register_market(dsn))
+            uvloop.run(register_market(dsn))
             sides.append(_Sides(server, dsn, folder))
         for round_ in range(given.rounds):
             for each in sides:
@@ -114,14 +112,6 @@ class _Sides:
     def _dump(self, table: str) -> str:
         select = f"SELECT * FROM chain.{table} ORDER BY {_TABLES[table]}"
         return f"\\copy ({select}) TO '{self._file(table)}' WITH (FORMAT binary)"
-
-
-async def _register_market(dsn: str) -> None:
-    connection = await connect(DatabaseSettings(dsn))
-    try:
-        await registration.add(connection, [read_candidate(MARKET_ABI)], "command")
-    finally:
-        await connection.close()
 
 
 def _write(report: Report, sides: list[_Sides], blocks: int) -> None:

@@ -87,12 +87,12 @@ async def index_once(
     return await digests(dsn, derived=derived)
 
 
-async def derive_once(dsn: str, first: int = 0) -> None:
-    """Derive all that is stored from `first` on, in one range."""
+async def derive_once(dsn: str, first: int = 0, *, rows: int = 10**9) -> None:
+    """Derive all that is stored from `first` on, in ranges of about `rows` facts: one, unless there are more."""
     connection = await connect(DatabaseSettings(dsn))
     try:
         await deriver.register(connection, first)
-        while await derive_next(connection, 10**9) is not None:
+        while await derive_next(connection, rows) is not None:
             pass
     finally:
         await connection.close()

@@ -177,7 +177,7 @@ async def _decode(
             limit = settled_to if position <= settled_to else job.last
             queues = [stager.parts] + [exchange.parts] * (position <= settled_to)
             async with reader.transaction(readonly=True):
-                end = await queries.select_redecode_end.value(reader, position, limit, rows_max)
+                end = await queries.select_range_end.value(reader, position, limit, rows_max)
                 await _put(queues, Begin(position, end))
                 done = await decode_range(reader, position, end, [job.known], to_queues(queues))
             await _put(queues, end_of(end, done))

@@ -15,11 +15,10 @@ from postgres.connections import Connection
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """The blocks that one transaction derived, and the highest that is stored without a gap."""
+    """The blocks that one transaction derived."""
 
     first: int
     last: int
-    covered_to: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ async def derive_next(
             connection, position + 1, min([covered_to, *ahead]), rows_max
         )
         await _apply(connection, group, position + 1, last)
-        return Derived(position + 1, last, covered_to)
+        return Derived(position + 1, last)
     return None
 
 

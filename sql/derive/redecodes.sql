@@ -77,20 +77,6 @@ WHERE redecode_id = $1::bigint AND last_block = $2::bigint AND ordinal = $3::int
 -- no parameters
 TRUNCATE chain.redecoded_payloads;
 
--- name: select_redecode_end :value
--- Up to which block from $1 on, $2 at most, the facts are about $3 rows.
--- $1 first block, $2 last block, $3 rows
-SELECT coalesce((
-    SELECT number FROM (
-        SELECT number, sum(1 + transaction_count + log_count) OVER (ORDER BY number) AS rows
-        FROM chain.blocks
-        WHERE number BETWEEN $1::bigint AND $2::bigint
-    ) AS counted
-    WHERE rows >= $3::bigint
-    ORDER BY number
-    LIMIT 1
-), $2::bigint);
-
 -- name: select_contracts_behind :value
 -- Proxies and clones that point, or once pointed, to a contract, directly or through a beacon.
 -- $1 address

@@ -9,7 +9,8 @@ from evm.consensus import Consensus
 from indexer.network import agree_on_network
 from indexer.writer import store
 from tests.integration.indexer.chain_fixtures import network
-from tests.integration.indexer.derive.derived import connected, derive_all
+from tests.integration.indexer.derive.derived import connected
+from tests.oracle import derive_once
 from tests.processes import environment, run_pend_index
 
 HEAD = 30
@@ -23,7 +24,7 @@ async def with_hole(embedded_database: str) -> AsyncIterator[str]:
         await agree_on_network(connection, served.node)
         await store(connection, await served.rows(0, 9), finalized=9)
         await store(connection, await served.rows(12, HEAD), finalized=HEAD)
-        await derive_all(embedded_database)
+        await derive_once(embedded_database)
         yield embedded_database
 
 
@@ -71,7 +72,7 @@ async def test_status_of_what_is_wholly_derived_is_one_range(database: str) -> N
         await store(connection, await served.rows(0, 9), finalized=9)
     env = environment(database, _NODE)
     before = (await run_pend_index("status", env=env)).stdout
-    await derive_all(database)
+    await derive_once(database)
     after = (await run_pend_index("status", env=env)).stdout
 
     assert "derived      none\n" in before

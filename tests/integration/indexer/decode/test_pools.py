@@ -23,7 +23,8 @@ from tests.integration.indexer.decode.facts import (
     register,
     text,
 )
-from tests.integration.indexer.derive.derived import connected, derive_all
+from tests.integration.indexer.derive.derived import connected
+from tests.oracle import derive_once
 
 HEAD = 60
 INVESTED, WITHDRAWN = (
@@ -41,7 +42,7 @@ async def stored(database: str) -> AsyncIterator[tuple[OwnConnection, NodeClient
     ):
         await agree_on_network(connection, served.node)
         await store(connection, await served.rows(0, HEAD), finalized=HEAD)
-        await derive_all(database, rows=500)
+        await derive_once(database, rows=500)
         await connection.execute("SET ROLE pend_explorer")
         yield connection, served.node
 

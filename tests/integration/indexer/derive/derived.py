@@ -5,11 +5,9 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
-from indexer.derive import deriver
 from indexer.derive.derivation import Derivation
 from indexer.derive.registry import REGISTRY
 from indexer.verify.derived import DerivedDifference, verify_derived
-from indexer.writer import derive_next
 from postgres.pool import DatabaseSettings, OwnConnection, connect
 
 
@@ -21,14 +19,6 @@ async def connected(dsn: str) -> AsyncIterator[OwnConnection]:
         yield connection
     finally:
         await connection.close()
-
-
-async def derive_all(dsn: str, *, first: int = 0, rows: int = 10**6) -> None:
-    """Derive everything that is stored."""
-    async with connected(dsn) as connection:
-        await deriver.register(connection, first)
-        while await derive_next(connection, rows) is not None:
-            pass
 
 
 async def differences(dsn: str, *, rows_per_range: int = 50_000) -> list[DerivedDifference]:

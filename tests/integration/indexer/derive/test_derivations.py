@@ -21,10 +21,10 @@ from tests.database import DatabaseServer, fresh_database
 from tests.integration.indexer.chain_fixtures import Network, network
 from tests.integration.indexer.derive.derived import (
     connected,
-    derive_all,
     derived_digests,
     differences,
 )
+from tests.oracle import derive_once
 
 HEAD = 24
 _fresh = contextmanager(fresh_database)
@@ -97,7 +97,7 @@ async def _lives(dsn: str, oracle: str, seed: int) -> None:
         async with connected(oracle) as connection:
             await agree_on_network(connection, served.node)
             await store(connection, history.stored, finalized=-1)
-        await derive_all(oracle)
+        await derive_once(oracle)
     assert await derived_digests(dsn) == await derived_digests(oracle)
     assert await differences(dsn, rows_per_range=40) == []
 
@@ -128,7 +128,7 @@ async def test_reverting_every_block_leaves_nothing(embedded_database: str) -> N
     async with network(Consensus.QBFT, history=HEAD) as served, connected(embedded_database) as connection:
         await agree_on_network(connection, served.node)
         await store(connection, await served.rows(0, HEAD), finalized=HEAD)
-        await derive_all(embedded_database)
+        await derive_once(embedded_database)
         filled = await derived_digests(embedded_database)
         async with connection.transaction():
             await deriver.revert(connection, -1)
@@ -143,10 +143,10 @@ async def test_derivation_waits_below_a_hole(embedded_database: str) -> None:
         await agree_on_network(connection, served.node)
         await store(connection, await served.rows(0, 8), finalized=8)
         await store(connection, await served.rows(12, HEAD), finalized=HEAD, derives=True)
-        await derive_all(embedded_database)
+        await derive_once(embedded_database)
         below = {each.derived_to for each in await deriver.positions(connection)}
         await store(connection, await served.rows(9, 11), finalized=HEAD)
-        await derive_all(embedded_database)
+        await derive_once(embedded_database)
         whole = {each.derived_to for each in await deriver.positions(connection)}
 
     assert (below, whole) == ({8}, {HEAD})
@@ -156,7 +156,7 @@ async def test_block_stored_right_above_what_is_derived_is_derived_with_it(embed
     async with network(Consensus.QBFT, history=HEAD) as served, connected(embedded_database) as connection:
         await agree_on_network(connection, served.node)
         await store(connection, await served.rows(0, 20), finalized=20)
-        await derive_all(embedded_database)
+        await derive_once(embedded_database)
         for number in range(21, HEAD + 1):
             await store(connection, await served.rows(number, number), finalized=number, derives=True)
             assert {each.derived_to for each in await deriver.positions(connection)} == {number}
@@ -168,13 +168,13 @@ async def test_derivation_added_later_catches_up_alone(embedded_database: str) -
     async with network(Consensus.QBFT, history=HEAD) as served, connected(embedded_database) as connection:
         await agree_on_network(connection, served.node)
         await store(connection, await served.rows(0, HEAD), finalized=HEAD)
-        await derive_all(embedded_database)
+        await derive_once(embedded_database)
         wanted = await derived_digests(embedded_database)
         await connection.execute(
             "DELETE FROM network_hourly; DELETE FROM network_daily; DELETE FROM addresses"
         )
         await connection.execute("DELETE FROM derivations WHERE derivation IN ('network', 'addresses')")
-        await derive_all(embedded_database, rows=50)
+        await derive_once(embedded_database, rows=50)
 
     assert await derived_digests(embedded_database) == wanted
 
@@ -183,7 +183,7 @@ async def test_row_changed_by_hand_is_named(database: str) -> None:
     async with network(Consensus.QBFT, history=HEAD) as served, connected(database) as connection:
         await agree_on_network(connection, served.node)
         await store(connection, await served.rows(0, HEAD), finalized=HEAD)
-        await derive_all(database)
+        await derive_once(database)
         holder = await connection.fetchrow(
             "UPDATE token_balances SET balance = balance + 1 WHERE (token, holder) ="
             " (SELECT token, holder FROM token_balances WHERE balance > 0 ORDER BY token, holder LIMIT 1)"

@@ -14,7 +14,8 @@ from indexer.writer import Branch, announce_derived, derive_next, replace, store
 from postgres import errors as database_errors
 from postgres.connections import Connection
 from tests.integration.indexer.chain_fixtures import network
-from tests.integration.indexer.derive.derived import connected, derive_all, derived_digests
+from tests.integration.indexer.derive.derived import connected, derived_digests
+from tests.oracle import derive_once
 from tests.processes import eventually
 
 HEAD = 24
@@ -35,10 +36,10 @@ async def test_range_taken_back_leaves_what_was_derived_before_it(
     async with network(consensus, history=HEAD) as served, connected(embedded_database) as connection:
         await agree_on_network(connection, served.node)
         await store(connection, await served.rows(0, 4), finalized=-1)
-        await derive_all(embedded_database)
+        await derive_once(embedded_database)
         before = await derived_digests(embedded_database)
         await store(connection, await served.rows(5, HEAD), finalized=-1)
-        await derive_all(embedded_database)
+        await derive_once(embedded_database)
         between = await _derived_to(connection)
         async with connection.transaction():
             await deriver.revert(connection, 4)
@@ -65,7 +66,7 @@ async def test_block_stored_above_a_hole_is_not_derived_with_it(embedded_databas
     async with network(Consensus.QBFT, history=HEAD) as served, connected(embedded_database) as connection:
         await agree_on_network(connection, served.node)
         await store(connection, await served.rows(0, 8), finalized=8)
-        await derive_all(embedded_database)
+        await derive_once(embedded_database)
         before = await derived_digests(embedded_database)
         await store(connection, await served.rows(12, HEAD), finalized=HEAD, derives=True)
 

@@ -11,8 +11,8 @@ from indexer.network import agree_on_network
 from indexer.writer import store
 from postgres.connections import OwnConnection
 from tests.integration.indexer.chain_fixtures import network
-from tests.integration.indexer.derive.derived import connected, derive_all, derived_digests
-from tests.oracle import value
+from tests.integration.indexer.derive.derived import connected, derived_digests
+from tests.oracle import derive_once, value
 from tests.processes import environment, run_pend_index
 
 HEAD = 100
@@ -25,7 +25,7 @@ async def stored(database: str) -> str:
     async with network(Consensus.QBFT, history=HEAD) as served, connected(database) as connection:
         await agree_on_network(connection, served.node)
         await store(connection, await served.rows(0, HEAD), finalized=HEAD)
-    await derive_all(database)
+    await derive_once(database)
     return database
 
 
@@ -80,7 +80,7 @@ async def test_rebuild_reaches_down_to_blocks_that_were_stored_later(embedded_da
     ):
         await agree_on_network(connection, served.node)
         await store(connection, await served.rows(40, HEAD), finalized=HEAD)
-        await derive_all(embedded_database, first=40)
+        await derive_once(embedded_database, first=40)
         await store(connection, await served.rows(0, 39), finalized=HEAD)
     variables = environment(embedded_database, _NODE)
 
