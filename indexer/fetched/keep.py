@@ -20,7 +20,7 @@ from indexer.fetched.native_balances import fetch_native_balances
 from indexer.fetched.pace import Pace
 from indexer.fetched.pinned import StateMissing, queries
 from indexer.fetched.token_metadata import fetch_token_metadata
-from indexer.settings import MIB, FetchedSection, IndexerSettings
+from indexer.settings import FetchedSection, IndexerSettings
 from indexer.stages import Stage
 from node.client import NodeClient, NodeObserver
 from node.errors import NodeError
@@ -28,6 +28,7 @@ from node.settings import NodeSettings
 from postgres.connections import Connection
 from postgres.errors import DatabaseError, translated
 from postgres.pool import connect
+from service.sections import MIB
 
 log = structlog.get_logger(__name__)
 

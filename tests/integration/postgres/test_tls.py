@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from indexer.settings import DatabaseSection
 from postgres import children
 from postgres.embedded import FAST_AND_LOSABLE, EmbeddedPostgres
 from postgres.errors import DatabaseError
 from postgres.pool import DatabaseSettings, connect
+from service.sections import DatabaseSection
 from service.settings import UrlSecret
 from tests.certificates import localhost_certificate
 from tests.database import refuse_or_skip

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from indexer.decode.folder import AbiFolder, watch_abi_folder
-from indexer.settings import DatabaseSection, DecodeSection, IndexerSettings, NodeSection
+from indexer.settings import DecodeSection, IndexerSettings
+from service.sections import DatabaseSection, NodeSection
 from service.settings import UrlSecret
 from tests.integration.indexer.decode.facts import Chain, Transaction, abi_of, address, chain, event, log
 from tests.processes import eventually
