@@ -171,6 +171,8 @@ class MetricsSection(Section):
 
 
 class IndexerSettings(Settings):
+    other_programs = frozenset({"http", "stream", "cache", "limits", "queries"})
+
     database: DatabaseSection
     node: NodeSection
     redis: RedisSection = RedisSection()

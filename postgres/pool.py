@@ -21,6 +21,10 @@ class DatabaseSettings:
     pool_size_max: int = 4
     role: str | None = None
     search_path: str = "chain"
+    read_only: bool = False
+    """Whether every transaction is read-only: a second lock beside the role's privileges."""
+    plans_once: bool = False
+    """Whether a prepared statement may keep one plan: right for plain tables alone (DESIGN.md 8.7)."""
 
 
 def session_settings(settings: DatabaseSettings) -> dict[str, str]:
@@ -33,11 +37,15 @@ def session_settings(settings: DatabaseSettings) -> dict[str, str]:
         # A writer that hangs inside a transaction would hold its locks for ever.
         "idle_in_transaction_session_timeout": f"{round(settings.statement_timeout_s * 2000)}ms",
         # A generic plan over a hypertable opens and locks every chunk (DESIGN.md 8.7).
-        "plan_cache_mode": "force_custom_plan",
+        "plan_cache_mode": "auto" if settings.plans_once else "force_custom_plan",
         # Derived tables are named without a schema: made anew, they stand in another one.
         "search_path": settings.search_path,
         "jit": "off",
     }
+    if settings.read_only:
+        values["default_transaction_read_only"] = "on"
+        # A reader who went away is noticed while its statement still runs.
+        values["client_connection_check_interval"] = "1000ms"
     if settings.role is not None:
         values["role"] = settings.role
     return values

@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
@@ -42,6 +42,9 @@ class Section(BaseModel):
 
 class Settings(BaseSettings):
     """All settings of one program; built by `load`, or from keywords alone (nothing hidden is read)."""
+
+    other_programs: ClassVar[frozenset[str]] = frozenset()
+    """Sections that only other programs have: one file and one environment may serve them all."""
 
     model_config = SettingsConfigDict(
         frozen=True,
@@ -181,6 +184,8 @@ def _merge(
     sources: dict[str, str] = {}
     for origin, values in layers:
         for path, value in _leaves(values):
+            if path[0] in model.other_programs:
+                continue
             key = ".".join(path)
             sources[key] = variable_of(key) if origin == PREFIX else origin
             if len(path) == 1 and _is_section(model.model_fields.get(key)):
@@ -217,6 +222,7 @@ def _validate(
 def _unknown_variables(model: type[Settings]) -> list[Fault]:
     """Misspelt `PEND_*` names; pydantic-settings sees only those under a known section."""
     sections = {name for name, field in model.model_fields.items() if _is_section(field)}
+    sections |= model.other_programs
     known = {variable_of(key) for key, _ in fields_of(model)}
     faults = []
     for name in sorted(os.environ):

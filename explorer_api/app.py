@@ -1,0 +1,179 @@
+"""The application: routes behind the edge, and what runs beside them."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from typing import cast
+
+import structlog
+from litestar import Litestar, Router
+
+from explorer_api.answer import FaultResponse
+from explorer_api.api_keys import ApiKeys
+from explorer_api.asgi import ASGIApp, Receive, Scope, Send
+from explorer_api.caching.local import LocalCache
+from explorer_api.caching.shared import SharedCache
+from explorer_api.clients import Clients
+from explorer_api.edge import Edge
+from explorer_api.etherscan import routes as etherscan
+from explorer_api.limiting import Limiter
+from explorer_api.metrics import HttpMetrics
+from explorer_api.pace import BlockPace
+from explorer_api.reading import Explorer
+from explorer_api.routes import (
+    addresses,
+    blocks,
+    contracts,
+    events,
+    export,
+    health,
+    network,
+    pools,
+    search,
+    tokens,
+    transactions,
+    validators,
+    wallets,
+)
+from explorer_api.settings import ExplorerSettings
+from explorer_api.strictness import refuse_unknown_parameters
+from explorer_api.tip import Tip, TipFollower
+from postgres.capabilities import Home, detect
+from postgres.errors import DatabaseError, translated
+from postgres.pool import connect, open_pool
+from postgres.reader import Reader
+
+log = structlog.get_logger(__name__)
+
+_KEYS_EVERY_S = 5.0
+
+
+@dataclass(slots=True)
+class Application:
+    """Everything of one process. `asgi` is what a server is given."""
+
+    asgi: Edge
+    litestar: Litestar
+    explorer: Explorer
+    shared: SharedCache | None
+
+
+_NOUNS = (
+    blocks,
+    transactions,
+    addresses,
+    wallets,
+    tokens,
+    contracts,
+    events,
+    validators,
+    network,
+    pools,
+    search,
+    export,
+)
+
+
+def litestar_app(explorer: Explorer) -> Litestar:
+    """Routes alone, without edge."""
+    version_1 = Router("/api/v1", route_handlers=[noun.routes(explorer) for noun in _NOUNS])
+    return Litestar(
+        route_handlers=[health.routes(), etherscan.routes(explorer), version_1],
+        before_request=refuse_unknown_parameters,
+        exception_handlers={Exception: lambda _request, error: FaultResponse(error)},
+        openapi_config=None,
+        logging_config=None,
+    )
+
+
+def build_name() -> str:
+    """Names the form of answers: two versions never take each other's ETags or cached answers."""
+    return hashlib.sha256(f"pend-explorer {version('pend-indexer')}".encode()).hexdigest()[:6]
+
+
+@asynccontextmanager
+async def running(settings: ExplorerSettings) -> AsyncIterator[Application]:
+    """An application whose tip follows the outbox, for as long as the block runs."""
+    database = settings.database_settings()
+    with translated():
+        first = await connect(database)
+        capabilities = await detect(first)
+        await first.close()
+    database = replace(database, plans_once=capabilities.home is Home.PLAIN)
+    tip = Tip()
+    async with Reader(database, settings.queries.connections, settings.queries.wait_s) as reader:
+        explorer = Explorer(settings, reader, tip)
+        keys = ApiKeys(reader)
+        redis = settings.redis_settings()
+        local = LocalCache(settings.cache.local_bytes_max)
+        shared = SharedCache(redis, tip, build_name()) if redis is not None else None
+        pace = BlockPace()
+        app = litestar_app(explorer)
+        edge = Edge(
+            app=cast(ASGIApp, app),
+            settings=settings,
+            tip=tip,
+            local=local,
+            shared=shared,
+            limiter=Limiter(settings.limits),
+            clients=Clients(settings.http.trusted_proxies, keys),
+            metrics=HttpMetrics(),
+            build=build_name(),
+            next_block_in_s=pace.next_block_in_s,
+        )
+        pool = await open_pool(replace(database, pool_size_max=2, statement_timeout_s=10.0))
+        follower = TipFollower(tip, pool, redis)
+        follower.on_row.append(pace.hear)
+        follower.on_resync.append(local.clear)
+        position = await follower.start()
+        await keys.refresh()
+        tasks = [
+            asyncio.create_task(follower.follow(position)),
+            asyncio.create_task(_refresh_keys(keys)),
+        ]
+        try:
+            yield Application(edge, app, explorer, shared)
+        finally:
+            for task in tasks:
+                task.cancel()
+            for task in tasks:
+                with suppress(asyncio.CancelledError):
+                    await task
+            if shared is not None:
+                await shared.aclose()
+            await pool.close()
+
+
+async def _refresh_keys(keys: ApiKeys) -> None:
+    while True:
+        await asyncio.sleep(_KEYS_EVERY_S)
+        try:
+            await keys.refresh()
+        except DatabaseError as error:
+            log.warning("API keys could not be read again", reason=str(error))
+
+
+class LazyApplication:
+    """ASGI for servers that import an application and then run its lifespan."""
+
+    def __init__(self, settings: ExplorerSettings) -> None:
+        self._settings = settings
+        self._edge: Edge | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+            return
+        assert self._edge is not None, "the server did not run the lifespan"
+        await self._edge(scope, receive, send)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        async with running(self._settings) as application:
+            self._edge = application.asgi
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})

@@ -1,0 +1,1 @@
+"""Two layers of answers: in this process, and in Redis for all processes."""

@@ -1,0 +1,1 @@
+"""Commands of pend-explorer, one file each."""

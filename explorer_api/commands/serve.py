@@ -1,0 +1,20 @@
+"""`pend-explorer serve`: the HTTP API."""
+
+import click
+
+from explorer_api.commands.context import Invocation, pass_invocation
+
+
+@click.command("serve")
+@click.option("--host", help="Address to listen on; overrides http.host.")
+@click.option("--port", type=click.IntRange(0, 65_535), help="Port; 0 is any free one; overrides http.port.")
+@click.option("--workers", type=click.IntRange(1, 64), help="Server processes; overrides http.workers.")
+@pass_invocation
+def serve(invocation: Invocation, *, host: str | None, port: int | None, workers: int | None) -> None:
+    """Serve the API until SIGTERM or Ctrl-C."""
+    overrides: dict[str, object] = {"http.host": host, "http.port": port, "http.workers": workers}
+    settings = invocation.settings(overrides)
+    invocation.hand_down(overrides)
+    from explorer_api.serving import serve as run  # noqa: PLC0415  takes longer to read than the rest
+
+    run(settings)

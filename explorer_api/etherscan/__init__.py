@@ -1,0 +1,1 @@
+"""/api?module=…&action=…: what clients of Etherscan expect, envelope and all."""

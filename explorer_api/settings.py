@@ -1,0 +1,220 @@
+"""Settings of the explorer, one frozen value; each field says its meaning, unit and special values."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, IPvAnyNetwork, model_validator
+
+from node.settings import NodeSettings
+from postgres.pool import DatabaseSettings
+from service.redis import RedisSettings
+from service.sections import MIB, DatabaseSection, HttpUrl, LogSection, NodeSection, RedisSection
+from service.settings import Section, Settings, comma_separated
+
+KIB = 1024
+
+
+class HttpSection(Section):
+    host: str = Field(
+        default="127.0.0.1", min_length=1, description="Address the API listens on; 0.0.0.0 means every one."
+    )
+    port: int = Field(default=8080, ge=0, le=65_535, description="Port of the API; 0 means any free one.")
+    workers: int = Field(default=1, ge=1, le=64, description="Server processes of the API, each on one core.")
+    trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], BeforeValidator(comma_separated)] = Field(
+        default=(),
+        description="Networks of reverse proxies whose X-Forwarded-For names the client; none trusts nobody.",
+    )
+    cors_origins: Annotated[tuple[str, ...], BeforeValidator(comma_separated)] = Field(
+        default=(), description="Origins whose pages may read answers; * means every one."
+    )
+    public_url: str | None = Field(
+        default=None, description="Address under which clients reach the API; not set means as they asked."
+    )
+    request_timeout_s: float = Field(
+        default=10.0, gt=0, le=600, description="Seconds an answer may take; exports and streams are exempt."
+    )
+    body_bytes_max: int = Field(
+        default=64 * KIB, ge=0, le=64 * MIB, description="Bytes of a request's body at most."
+    )
+    target_bytes_max: int = Field(
+        default=8 * KIB, ge=256, le=64 * KIB, description="Bytes of a request's path and query at most."
+    )
+
+
+class QueriesSection(Section):
+    connections: int = Field(
+        default=16, ge=1, le=200, description="Database connections of each process at most."
+    )
+    wait_s: float = Field(
+        default=2.0,
+        gt=0,
+        le=60,
+        description="Seconds a request waits for a connection before it is 503.",
+    )
+    expensive_per_client: int = Field(
+        default=2, ge=1, le=100, description="Expensive queries and exports that one client may run at once."
+    )
+    range_blocks_max: int = Field(
+        default=10_000,
+        ge=1,
+        le=10_000_000,
+        description="Blocks that a search over events without a contract may span.",
+    )
+    export_rows_max: int = Field(
+        default=5_000_000, ge=1, le=1_000_000_000, description="Rows of one export at most."
+    )
+    export_timeout_s: float = Field(
+        default=3_600.0, gt=0, le=86_400, description="Seconds one export may take."
+    )
+
+
+class CacheSection(Section):
+    local_bytes_max: int = Field(
+        default=128 * MIB, ge=0, le=16_384 * MIB, description="Bytes of answers each process keeps; 0: none."
+    )
+    head_s: float = Field(
+        default=30.0,
+        ge=0,
+        le=3_600,
+        description="Seconds an answer about the head is kept, without a new block.",
+    )
+    final_s: float = Field(
+        default=300.0, ge=0, le=86_400, description="Seconds an answer about final blocks is kept."
+    )
+    immutable_s: float = Field(
+        default=1_800.0, ge=0, le=86_400, description="Seconds a final block named by its hash is kept."
+    )
+    charts_s: float = Field(
+        default=1_800.0, ge=0, le=86_400, description="Seconds figures of whole hours and days are kept."
+    )
+    pools_s: float = Field(default=600.0, ge=0, le=86_400, description="Seconds figures of pools are kept.")
+    static_s: float = Field(
+        default=3_600.0, ge=0, le=86_400, description="Seconds ABIs and documents are kept."
+    )
+
+
+class LimitsSection(Section):
+    enabled: bool = Field(default=True, description="Whether clients are limited.")
+    preset: Literal["pend", "seed"] = Field(
+        default="pend",
+        description="Numbers of the tiers: pend is 300 a minute and 10 a second; seed is 100 in 15 minutes.",
+    )
+    requests_per_minute: int | None = Field(
+        default=None,
+        ge=1,
+        le=10_000_000,
+        description="Requests a minute without a key; not set: preset's.",
+    )
+    burst_per_s: int | None = Field(
+        default=None,
+        ge=1,
+        le=1_000_000,
+        description="Requests a second without a key; not set: preset's.",
+    )
+    strict_per_15_minutes: int | None = Field(
+        default=None, ge=1, le=1_000_000, description="Exports in 15 minutes; not set: the preset's 20."
+    )
+    key_requests_per_minute: int = Field(
+        default=3_000, ge=1, le=10_000_000, description="Requests a minute with a key of the standard tier."
+    )
+    key_burst_per_s: int = Field(
+        default=100, ge=1, le=1_000_000, description="Requests a second with a key of the standard tier."
+    )
+    partner_requests_per_minute: int = Field(
+        default=30_000, ge=1, le=10_000_000, description="Requests a minute with a key of the partner tier."
+    )
+    partner_burst_per_s: int = Field(
+        default=1_000, ge=1, le=1_000_000, description="Requests a second with a key of the partner tier."
+    )
+
+
+class StreamSection(Section):
+    host: str = Field(
+        default="127.0.0.1", min_length=1, description="Address the stream listens on; 0.0.0.0: every one."
+    )
+    port: int = Field(default=8081, ge=0, le=65_535, description="Port of the stream; 0 means any free one.")
+    heartbeat_s: float = Field(
+        default=20.0, ge=0.1, le=600, description="Seconds between two heartbeats on a quiet stream."
+    )
+    subscriptions_max: int = Field(
+        default=100, ge=1, le=10_000, description="Channels that one connection may subscribe to."
+    )
+    connections_per_client: int = Field(
+        default=50, ge=1, le=1_000_000, description="Connections that one address may hold."
+    )
+    queue_bytes_max: int = Field(
+        default=256 * KIB,
+        ge=KIB,
+        le=64 * MIB,
+        description="Bytes that may wait for a slow reader; with more it is dropped.",
+    )
+    replay_rows_max: int = Field(
+        default=10_000, ge=0, le=1_000_000, description="Outbox rows that one resume may replay."
+    )
+
+
+class AskedNodeSection(NodeSection):
+    """The node of the indexer, which the explorer asks for what is not stored; it may do without."""
+
+    urls: Annotated[tuple[HttpUrl, ...], BeforeValidator(comma_separated)] = Field(
+        default=(),
+        description="JSON-RPC endpoints for pending transactions and eth_call; none: these are not served.",
+    )
+
+
+class ExplorerSettings(Settings):
+    other_programs = frozenset(
+        {"relay", "follow", "backfill", "derive", "decode", "fetched", "verify", "metrics"}
+    )
+
+    database: DatabaseSection
+    redis: RedisSection = RedisSection()
+    node: AskedNodeSection = AskedNodeSection()
+    http: HttpSection = HttpSection()
+    stream: StreamSection = StreamSection()
+    cache: CacheSection = CacheSection()
+    limits: LimitsSection = LimitsSection()
+    queries: QueriesSection = QueriesSection()
+    log: LogSection = LogSection()
+
+    def database_settings(self, application_name: str = "pend-explorer") -> DatabaseSettings:
+        """Sessions that cannot write, whatever their role may do."""
+        given = self.database.connection_settings(application_name)
+        most_s = self.http.request_timeout_s
+        return DatabaseSettings(
+            dsn=given.dsn,
+            application_name=application_name,
+            statement_timeout_s=min(given.statement_timeout_s or most_s, most_s),
+            lock_timeout_s=given.lock_timeout_s,
+            role=given.role,
+            read_only=True,
+        )
+
+    def redis_settings(self) -> RedisSettings | None:
+        return self.redis.connection_settings()
+
+    def node_settings(self) -> NodeSettings | None:
+        """How the node is asked on a reader's behalf: given up soon. None where there is no node."""
+        node = self.node
+        if not node.urls:
+            return None
+        return NodeSettings(
+            urls=tuple(url.get_secret_value() for url in node.urls),
+            username=node.username,
+            password=node.password.get_secret_value() if node.password else None,
+            jwt_token=node.token.get_secret_value() if node.token else None,
+            jwt_token_file=Path(node.token_file) if node.token_file else None,
+            tls_ca_file=Path(node.tls_ca_file) if node.tls_ca_file else None,
+            connections_max=node.connections_max,
+            request_timeout_s=min(node.request_timeout_s, self.http.request_timeout_s),
+            deadline_s=min(node.retry_deadline_s, self.http.request_timeout_s),
+            max_response_bytes=min(node.max_response_bytes, 8 * MIB),
+        )
+
+    @model_validator(mode="after")
+    def _lifetimes_fit(self) -> "ExplorerSettings":
+        if self.cache.head_s > self.cache.immutable_s:
+            raise ValueError(
+                "cache.head_s is longer than cache.immutable_s, but answers about the head change first"
+            )
+        return self

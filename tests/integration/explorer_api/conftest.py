@@ -1,0 +1,60 @@
+"""An indexed chain and an explorer on it, as an operator starts them: processes, real PostgreSQL, real Redis."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
+
+import aiohttp
+import psycopg
+import pytest
+
+from tests.database import DatabaseServer
+from tests.integration.explorer_api.explorers import (
+    Explored,
+    Serving,
+    devnet_process,
+    explorer_process,
+    index_everything,
+)
+
+HISTORY_BLOCKS = 120
+
+
+@pytest.fixture(scope="session")
+def explored(embedded_home: DatabaseServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Explored]:
+    """A devnet that makes no more blocks, and a database that holds all of it, with what it means.
+
+    Shared by every test of this process: none changes it. `explored.clone()` is for those that must.
+    """
+    with ExitStack() as stack:
+        node_url = stack.enter_context(devnet_process(HISTORY_BLOCKS, tmp_path_factory.mktemp("devnet")))
+        dsn = embedded_home.create(template=embedded_home.template())
+        stack.callback(embedded_home.drop, dsn)
+        index_everything(dsn, node_url, HISTORY_BLOCKS)
+        yield Explored(embedded_home, dsn, node_url, HISTORY_BLOCKS)
+
+
+@pytest.fixture(scope="session")
+def serving(
+    explored: Explored, redis_server: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Serving]:
+    """`pend-explorer serve` on the shared database, without limits."""
+    with explorer_process(
+        explored.dsn, tmp_path_factory.mktemp("explorer"), node_url=explored.node_url, redis_url=redis_server
+    ) as started:
+        yield started
+
+
+@pytest.fixture
+async def api(serving: Serving) -> AsyncIterator[aiohttp.ClientSession]:
+    """A client on the shared explorer: paths begin with /."""
+    async with aiohttp.ClientSession(serving.url) as session:
+        yield session
+
+
+@pytest.fixture
+def sql(explored: Explored) -> Iterator[psycopg.Connection[psycopg.rows.DictRow]]:
+    """A superuser's connection to the shared database, to say what is true."""
+    with psycopg.connect(
+        explored.dsn, autocommit=True, row_factory=psycopg.rows.dict_row, options="-c search_path=chain"
+    ) as connection:
+        yield connection
