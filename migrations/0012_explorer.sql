@@ -52,6 +52,8 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA ops REVOKE INSERT ON TABLES FROM pend_explore
 ALTER DEFAULT PRIVILEGES IN SCHEMA ops REVOKE USAGE ON SEQUENCES FROM pend_explorer;
 REVOKE ALL ON ALL TABLES IN SCHEMA ops FROM pend_explorer;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA ops FROM pend_explorer;
+-- Which migrations there are, so that it can say that one is missing.
+GRANT SELECT ON ops.migrations TO pend_explorer;
 
 CREATE TABLE ops.api_keys (
     id text PRIMARY KEY CHECK (id ~ '^[a-z0-9]{8}$'),

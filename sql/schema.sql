@@ -326,7 +326,7 @@ CREATE TABLE chain.outbox (
     head_hash bytea,
     payload jsonb,
     created_at timestamp with time zone NOT NULL DEFAULT now(),
-    CONSTRAINT outbox_kind_check CHECK ((kind = ANY (ARRAY['blocks'::text, 'reorg'::text, 'derived'::text, 'decoded'::text, 'token'::text]))),
+    CONSTRAINT outbox_kind_check CHECK ((kind = ANY (ARRAY['blocks'::text, 'reorg'::text, 'derived'::text, 'decoded'::text, 'token'::text, 'fetched'::text]))),
     CONSTRAINT outbox_pkey PRIMARY KEY (sequence)
 );
 CREATE TABLE chain.proxy_implementations (
@@ -538,6 +538,20 @@ CREATE TABLE chain.verification (
     CONSTRAINT verification_first_block_check CHECK ((first_block >= 0)),
     CONSTRAINT verification_is_a_range CHECK ((verified_to >= (first_block - 1)))
 );
+CREATE TABLE ops.api_keys (
+    id text NOT NULL,
+    name text NOT NULL,
+    key_hash bytea NOT NULL,
+    tier text NOT NULL,
+    created_at timestamp with time zone NOT NULL DEFAULT now(),
+    expires_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    CONSTRAINT api_keys_id_check CHECK ((id ~ '^[a-z0-9]{8}$'::text)),
+    CONSTRAINT api_keys_key_hash_check CHECK ((octet_length(key_hash) = 32)),
+    CONSTRAINT api_keys_key_hash_key UNIQUE (key_hash),
+    CONSTRAINT api_keys_name_check CHECK ((name <> ''::text)),
+    CONSTRAINT api_keys_pkey PRIMARY KEY (id)
+);
 CREATE TABLE ops.migration_log (
     id character varying(36) NOT NULL,
     migration_hash character varying(64),
@@ -563,14 +577,23 @@ CREATE TABLE ops.migrations (
 
 -- Indexes beside those of constraints
 
+CREATE INDEX addresses_contracts ON chain.addresses USING btree (contract_block, address) WHERE (contract_block IS NOT NULL);
+CREATE INDEX addresses_wallets ON chain.addresses USING btree (first_block, address) WHERE (contract_block IS NULL);
+CREATE INDEX consensus_rounds_proposer ON chain.consensus_rounds USING btree (proposer, block_number);
 CREATE INDEX consensus_rounds_votes ON chain.consensus_rounds USING btree (vote_address, proposer, block_number) WHERE (vote_address IS NOT NULL);
 CREATE INDEX contract_codes_block_number ON chain.contract_codes USING btree (block_number);
 CREATE INDEX decoded_events_address ON chain.decoded_events USING btree (address, block_number, log_index);
 CREATE INDEX decoded_events_pool_wallet ON chain.decoded_events USING btree (chain.address_argument(arguments, 'investor'::text), block_number) WHERE (signature = ANY (ARRAY['Invested(address,uint256)'::text, 'Withdrawn(address,uint256)'::text]));
 CREATE INDEX factory_children_block_number ON chain.factory_children USING btree (block_number);
+CREATE INDEX logs_address ON chain.logs USING btree (address, block_number, log_index);
 CREATE INDEX native_balances_block_number ON chain.native_balances USING btree (block_number);
 CREATE INDEX proxy_implementations_block_number ON chain.proxy_implementations USING btree (block_number);
+CREATE INDEX token_balances_held ON chain.token_balances USING btree (holder, token, standard, token_id) WHERE (balance > (0)::numeric);
+CREATE INDEX token_balances_items ON chain.token_balances USING btree (token, token_id, holder) WHERE ((standard <> 20) AND (balance > (0)::numeric));
+CREATE INDEX token_balances_largest ON chain.token_balances USING btree (token, balance DESC, holder) WHERE ((standard = 20) AND (balance > (0)::numeric));
 CREATE INDEX token_metadata_block_number ON chain.token_metadata USING btree (block_number);
+CREATE INDEX token_metadata_name ON chain.token_metadata USING btree (lower(name) text_pattern_ops);
+CREATE INDEX token_metadata_symbol ON chain.token_metadata USING btree (lower(symbol) text_pattern_ops);
 CREATE INDEX traced_blocks_to_try ON chain.traced_blocks USING btree (block_number) WHERE (next_try_at IS NOT NULL);
 CREATE INDEX unread_balances_block_number ON chain.unread_balances USING btree (block_number);
 CREATE INDEX unread_codes_block_number ON chain.unread_codes USING btree (block_number);
@@ -687,6 +710,19 @@ CREATE VIEW chain.pools AS
     max(last_block) AS last_block
    FROM chain.pool_positions
   GROUP BY pool;
+CREATE VIEW chain.tip AS
+ SELECT s.chain_id,
+    s.consensus,
+    s.outbox_sequence,
+    s.finalized_number,
+    h.number AS head_number,
+    h.hash AS head_hash
+   FROM (chain.chain_state s
+     LEFT JOIN LATERAL ( SELECT (upper(c.blocks) - 1) AS number,
+            c.last_hash AS hash
+           FROM chain.coverage c
+          ORDER BY (upper(c.blocks)) DESC
+         LIMIT 1) h ON (true));
 CREATE VIEW chain_text.abi_state AS
  SELECT version,
     stamp
@@ -1973,6 +2009,9 @@ GRANT SELECT ON TABLE chain.redecodes TO pend_writer;
 GRANT SELECT ON TABLE chain.reorgs TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.reorgs TO pend_indexer;
 GRANT SELECT ON TABLE chain.reorgs TO pend_writer;
+GRANT SELECT ON TABLE chain.tip TO pend_explorer;
+GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.tip TO pend_indexer;
+GRANT SELECT ON TABLE chain.tip TO pend_writer;
 GRANT SELECT ON TABLE chain.token_balances TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.token_balances TO pend_indexer;
 GRANT SELECT ON TABLE chain.token_balances TO pend_writer;
@@ -2153,6 +2192,7 @@ GRANT SELECT ON TABLE chain_text.validators TO pend_writer;
 GRANT SELECT ON TABLE chain_text.verification TO pend_explorer;
 GRANT SELECT ON TABLE chain_text.verification TO pend_indexer;
 GRANT SELECT ON TABLE chain_text.verification TO pend_writer;
+GRANT SELECT ON TABLE ops.api_keys TO pend_explorer;
 GRANT SELECT ON TABLE ops.migrations TO pend_explorer;
 GRANT SELECT ON TABLE ops.migrations TO pend_indexer;
 GRANT SELECT ON TABLE ops.migrations TO pend_writer;
@@ -2169,10 +2209,8 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA chain GRANT USAGE ON SEQUENCES TO pend_indexe
 ALTER DEFAULT PRIVILEGES IN SCHEMA chain_text GRANT SELECT ON TABLES TO pend_explorer;
 ALTER DEFAULT PRIVILEGES IN SCHEMA chain_text GRANT SELECT ON TABLES TO pend_indexer;
 ALTER DEFAULT PRIVILEGES IN SCHEMA chain_text GRANT SELECT ON TABLES TO pend_writer;
-ALTER DEFAULT PRIVILEGES IN SCHEMA ops GRANT INSERT ON TABLES TO pend_explorer;
 ALTER DEFAULT PRIVILEGES IN SCHEMA ops GRANT INSERT ON TABLES TO pend_indexer;
 ALTER DEFAULT PRIVILEGES IN SCHEMA ops GRANT INSERT ON TABLES TO pend_writer;
-ALTER DEFAULT PRIVILEGES IN SCHEMA ops GRANT USAGE ON SEQUENCES TO pend_explorer;
 ALTER DEFAULT PRIVILEGES IN SCHEMA ops GRANT USAGE ON SEQUENCES TO pend_indexer;
 ALTER DEFAULT PRIVILEGES IN SCHEMA ops GRANT USAGE ON SEQUENCES TO pend_writer;
 

@@ -17,7 +17,6 @@ from indexer.errors import Refused
 from indexer.settings import IndexerSettings
 from postgres import errors as database_errors
 from postgres.connections import Connection
-from postgres.errors import translated
 from postgres.pool import connect
 
 log = structlog.get_logger(__name__)
@@ -72,9 +71,7 @@ class AbiFolder:
         wanted = {_key(candidate) for candidate in candidates}
         gone = [each for each in known if each.abi.name not in faults and _key_of(each) not in wanted]
         if gone:
-            with translated():
-                async with connection.transaction():
-                    await remove_all(connection, gone)
+            await remove_all(connection, gone)
             for each in gone:
                 log.info("ABI removed with its file", abi=each.abi.name, id=each.abi.id)
         for name, fault in faults.items():

@@ -6,7 +6,6 @@ of today anyway: so the blocks to do are fixed at the start and can only become 
 """
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -29,6 +28,7 @@ from indexer.decode.redecode_staging import (
 from indexer.decode.scopes import Filter, Scope
 from indexer.derive.decoded_events import insert_children, to_tables
 from indexer.derive.derivation import queries
+from indexer.outbox import announce
 from indexer.writer import queries as writer_queries
 from postgres.connections import Connection, OwnConnection
 from postgres.errors import Conflict, LockTimeout, translated
@@ -147,7 +147,7 @@ async def _attempt(
             position = end + 1
         if job.last >= job.first:
             await _record(exchange, derived_to)
-            await _announce(exchanging, job)
+            await announce(exchanging, "decoded", (job.first, job.last), [{"redecode": job.id}])
         await queries.end_redecode.exec(exchanging, job.id, "done")
     await queries.truncate_redecoded.exec(exchanging)
     return Redecoded(job.first, job.last, exchange.events, exchange.calls)
@@ -242,15 +242,3 @@ async def _decode_tail(exchange: Exchange, children: Sequence[Child], blocks: tu
     await delete_old(connection, blocks, parts, exchange.unknown, by_signature=False)
     done = await decode_range(connection, first, last, [known], to_tables(connection))
     exchange.unknown.subtract(done.known)
-
-
-async def _announce(connection: Connection, job: Job) -> None:
-    """The transaction's last statements (invariant 10)."""
-    claimed = await writer_queries.claim_sequences.one(connection, 1, -1)
-    assert claimed is not None
-    sequence = claimed["outbox_sequence"]
-    payload = json.dumps({"redecode": job.id})
-    await writer_queries.insert_outbox.exec(
-        connection, sequence, "decoded", job.first, job.last, None, payload
-    )
-    await writer_queries.notify_outbox.exec(connection, sequence)

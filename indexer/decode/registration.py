@@ -1,4 +1,7 @@
-"""ABIs put in force and out of it, each change in one transaction that says from which block on it counts."""
+"""ABIs put in force and out of it, each change in one transaction that says from which block on it counts.
+
+Each is announced: it changes what is said of a contract, whether or not a log is read by it.
+"""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -6,9 +9,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from evm.abi.reading import read_abi
+from evm.primitives import to_hex
 from indexer.decode.abis import Factory, NamedAbi, built_in, event_entry, event_from_entry
 from indexer.decode.candidates import Candidate, events_of, resolve
 from indexer.decode.errors import AbiAmbiguous, AbiNotFound, AbiOfFolder
+from indexer.derive.derivation import queries as derive_queries
+from indexer.outbox import announce
 from indexer.writer import queries
 from postgres.connections import Connection
 from postgres.errors import translated
@@ -55,7 +61,7 @@ async def add(connection: Connection, candidates: Sequence[Candidate], source: S
     """
     with translated():
         async with connection.transaction():
-            await queries.lock_abi_state.value(connection)
+            await _lock(connection)
             known = await registered(connection)
             factories = [_factory(candidate, candidates, known) for candidate in candidates]
             changes = [
@@ -77,6 +83,7 @@ async def add(connection: Connection, candidates: Sequence[Candidate], source: S
                 abi = await _insert(connection, candidate, factory, source, version)
                 added.append((abi, "added" if old is None else "replaced"))
             decoded = await queries.select_decoded_range.one(connection)
+            await _announce(connection, added, decoded)
             return [_added(abi, change, decoded) for abi, change in added]
 
 
@@ -84,7 +91,7 @@ async def remove(connection: Connection, wanted: str) -> Registered:
     """Put the ABI with this name or id out of force. Raises `AbiNotFound`, `AbiAmbiguous`, `AbiOfFolder`."""
     with translated():
         async with connection.transaction():
-            await queries.lock_abi_state.value(connection)
+            await _lock(connection)
             known = await registered(connection)
             found = [each for each in known if wanted in {each.abi.name, str(each.abi.id)}]
             if not found:
@@ -93,15 +100,16 @@ async def remove(connection: Connection, wanted: str) -> Registered:
                 raise AbiAmbiguous(wanted, [each.abi.id for each in found])
             if found[0].source == "folder":
                 raise AbiOfFolder(found[0].abi.name)
-            await remove_all(connection, found)
+            await _remove(connection, found)
             return found[0]
 
 
-async def remove_all(connection: Connection, abis: Iterable[Registered]) -> None:
-    """Put ABIs out of force; part of the caller's transaction."""
-    version = await queries.raise_abi_version.value(connection)
-    for each in abis:
-        await queries.remove_contract_abi.exec(connection, each.abi.id, version)
+async def remove_all(connection: Connection, abis: Sequence[Registered]) -> None:
+    """Put ABIs out of force, all or none."""
+    with translated():
+        async with connection.transaction():
+            await _lock(connection)
+            await _remove(connection, abis)
 
 
 async def named(connection: Connection, wanted: str) -> list[NamedAbi]:
@@ -113,6 +121,39 @@ async def named(connection: Connection, wanted: str) -> list[NamedAbi]:
             raise AbiNotFound(wanted, sorted({each.abi.name for each in await registered(connection)}))
     in_force = [row for row in rows if row["is_in_force"]]
     return [named_abi(row) for row in in_force or rows[:1]]
+
+
+async def _lock(connection: Connection) -> None:
+    """Whoever derives, reverts or redecodes ends first; each takes derivations before the version."""
+    await derive_queries.lock_derivations.many(connection)
+    await queries.lock_abi_state.value(connection)
+
+
+async def _remove(connection: Connection, abis: Sequence[Registered]) -> None:
+    version = await queries.raise_abi_version.value(connection)
+    for each in abis:
+        await queries.remove_contract_abi.exec(connection, each.abi.id, version)
+    decoded = await queries.select_decoded_range.one(connection)
+    await _announce(connection, [(each.abi, "removed") for each in abis], decoded)
+
+
+async def _announce(
+    connection: Connection, changes: Sequence[tuple[NamedAbi, Change | Literal["removed"]]], decoded: Any
+) -> None:
+    """A row for each change, of all decoded blocks: by what a contract is read is said of it as a whole."""
+    payloads = [
+        {
+            "abi": abi.name,
+            "id": abi.id,
+            "change": change,
+            "address": to_hex(abi.address) if abi.address else None,
+            "factory": to_hex(abi.factory.address) if abi.factory else None,
+        }
+        for abi, change in changes
+        if change != "unchanged"
+    ]
+    if payloads:
+        await announce(connection, "decoded", (0, decoded["derived_to"] if decoded else 0), payloads)
 
 
 def named_abi(row: Any) -> NamedAbi:

@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from evm.primitives import Address, keccak256
+from indexer.fetched.announcing import announce_fetched
 from indexer.fetched.answers import Unreadable, read_address
 from indexer.fetched.codes import Code, recognise
 from indexer.fetched.contract_calls import Refused
 from indexer.fetched.fetching import Fetching
 from indexer.fetched.looking import look
 from indexer.fetched.pinned import Pin, StateMissing, fetch_codes, queries, require_pin, select_pin
-from postgres.connections import Connection
 from postgres.errors import translated
 
 ADDRESSES_PER_STEP = 40
@@ -67,7 +67,7 @@ async def _read_next(fetching: Fetching) -> bool:
         ContractCode(address, recognise(code), implementations.get(address))
         for address, code in zip(addresses, codes, strict=True)
     ]
-    await store_contract_codes(connection, pin, read)
+    await store_contract_codes(fetching, pin, read)
     return True
 
 
@@ -99,11 +99,12 @@ async def _fetch_implementations(
     return found
 
 
-async def store_contract_codes(connection: Connection, pin: Pin, read: Sequence[ContractCode]) -> None:
-    """Keep codes, in one transaction with the version that clones and beacons are known from.
+async def store_contract_codes(fetching: Fetching, pin: Pin, read: Sequence[ContractCode]) -> None:
+    """Keep and announce codes, in one transaction with the version that clones and beacons are known from.
 
     Raises CursorMoved when the chain has left `pin`.
     """
+    connection = fetching.connection
     addresses = [one.address for one in read]
     with translated():
         async with connection.transaction():
@@ -111,11 +112,11 @@ async def store_contract_codes(connection: Connection, pin: Pin, read: Sequence[
                 row["address"]: (row["clone_of"], row["beacon_implementation"])
                 for row in await queries.select_proxy_targets.many(connection, addresses)
             }
-            news = {one.address for one in read if _is_news(one, known)}
+            pointers = {one.address for one in read if _is_news(one, known)}
             # Before the commits: who holds those may be waiting for this row.
-            version = await queries.raise_abi_version.value(connection) if news else None
+            version = await queries.raise_abi_version.value(connection) if pointers else None
             await require_pin(connection, pin)
-            await queries.upsert_contract_codes.exec(
+            news = await queries.upsert_contract_codes.many(
                 connection,
                 addresses,
                 [one.code.kind for one in read],
@@ -124,11 +125,15 @@ async def store_contract_codes(connection: Connection, pin: Pin, read: Sequence[
                 [one.clone_of for one in read],
                 [one.delegated_to for one in read],
                 [one.beacon_implementation for one in read],
-                [version if one.address in news else None for one in read],
+                [version if one.address in pointers else None for one in read],
                 pin.number,
                 pin.hash,
             )
             await queries.delete_unread_codes.exec(connection, addresses, pin.number)
+            if news:
+                await announce_fetched(connection, pin, "contract_codes", [row["address"] for row in news])
+    if news:
+        fetching.on_announced()
 
 
 def _is_news(one: ContractCode, known: Mapping[Address, tuple[Address | None, Address | None]]) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from evm.primitives import Hash32
+from indexer.fetched.announcing import announce_fetched
 from indexer.fetched.answers import shown_text
 from indexer.fetched.fetching import Fetching
 from indexer.fetched.looking import look
@@ -135,7 +136,7 @@ async def _by_debug(node: NodeClient, block: Pin, hashes: Sequence[Hash32]) -> T
 
 
 async def store_traced(fetching: Fetching, block: Pin, traced: Traced) -> None:
-    """Keep the transfers of a block and who has to be read anew for them, in one transaction.
+    """Keep and announce the transfers of a block, and who has to be read anew for them, in one transaction.
 
     Raises CursorMoved when the block is not stored any more.
     """
@@ -150,7 +151,7 @@ async def store_traced(fetching: Fetching, block: Pin, traced: Traced) -> None:
                     await queries.queue_unread_balances.exec(
                         connection, _touched(traced.transfers), block.number
                     )
-            await queries.update_traced_block.exec(
+            is_news = await queries.update_traced_block.value(
                 connection,
                 block.number,
                 block.hash,
@@ -160,6 +161,10 @@ async def store_traced(fetching: Fetching, block: Pin, traced: Traced) -> None:
                 _TRY_AGAIN_S,
                 ATTEMPTS_MAX,
             )
+            if is_news:
+                await announce_fetched(connection, block, "internal_transfers")
+    if is_news:
+        fetching.on_announced()
 
 
 def _touched(transfers: Sequence[InternalTransfer]) -> list[bytes]:

@@ -5,6 +5,7 @@ addresses touched last first. A contract that is paid by another contract, and s
 where traces are on.
 """
 
+from indexer.fetched.announcing import announce_fetched
 from indexer.fetched.fetching import Fetching
 from indexer.fetched.looking import look
 from indexer.fetched.pinned import fetch_balances, queries, require_pin, select_pin
@@ -37,8 +38,12 @@ async def _read_next(fetching: Fetching) -> bool:
     with translated():
         async with connection.transaction():
             await require_pin(connection, pin)
-            await queries.upsert_native_balances.exec(
+            news = await queries.upsert_native_balances.many(
                 connection, addresses, [str(balance) for balance in balances], pin.number, pin.hash
             )
             await queries.delete_unread_balances.exec(connection, addresses, pin.number)
+            if news:
+                await announce_fetched(connection, pin, "native_balances", [row["address"] for row in news])
+    if news:
+        fetching.on_announced()
     return True

@@ -1,7 +1,8 @@
 """State of the network after one stored block, and the right to store what was read of it.
 
 A row is kept only while its block is on the stored chain: whoever stores waits for commits in progress and
-looks again, so that a reorg comes before, and is seen, or after, and removes the row.
+looks again, so that a reorg comes before, and is seen, or after, and removes the row. What is announced then
+has the next number (invariant 10).
 """
 
 from collections.abc import Sequence
@@ -54,11 +55,6 @@ async def require_pin(connection: Connection, pin: Pin) -> None:
     Raises CursorMoved when it is not. Short transactions only: the head waits for it.
     """
     await queries.await_commits.exec(connection)
-    await require_stored(connection, pin)
-
-
-async def require_stored(connection: Connection, pin: Pin) -> None:
-    """Raise CursorMoved when `pin` is not stored any more; commits are locked out by the caller."""
     if not await queries.holds_block.value(connection, pin.number, pin.hash):
         raise CursorMoved(pin.number, pin.hash, None)
 

@@ -3,7 +3,6 @@
 A contract may refuse, lie, or answer megabytes: what is wrong with an answer stands beside what is right.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -12,7 +11,8 @@ from evm.primitives import Address, to_hex
 from indexer.fetched.answers import Unreadable, read_decimals, read_number, read_text
 from indexer.fetched.contract_calls import Refused
 from indexer.fetched.fetching import Fetching
-from indexer.fetched.pinned import Pin, queries, require_stored, select_pin
+from indexer.fetched.pinned import Pin, queries, require_pin, select_pin
+from indexer.outbox import announce
 from postgres.errors import translated
 
 State = Literal["read", "partial", "reverted", "unreadable"]
@@ -126,9 +126,7 @@ async def store_token_metadata(
     connection = fetching.connection
     with translated():
         async with connection.transaction():
-            # Before anything else, as every writer does: it is what orders commits (invariant 10).
-            await queries.claim_sequences.one(connection, 0, -1)
-            await require_stored(connection, pin)
+            await require_pin(connection, pin)
             news = await queries.upsert_token_metadata.many(
                 connection,
                 [one.token for one in learnt],
@@ -143,16 +141,8 @@ async def store_token_metadata(
                 pin.hash,
             )
             if news:
-                state = await queries.claim_sequences.one(connection, len(news), -1)
-                assert state is not None, "there are tokens, so the network is recorded"
-                last = state["outbox_sequence"]
-                payloads = [
-                    json.dumps({"token": to_hex(row["token"]), "symbol": row["symbol"]}) for row in news
-                ]
-                await queries.insert_token_outbox.exec(
-                    connection, last - len(news) + 1, pin.number, pin.hash, payloads
-                )
-                await queries.notify_outbox.exec(connection, last)
+                payloads = [{"token": to_hex(row["token"]), "symbol": row["symbol"]} for row in news]
+                await announce(connection, "token", (pin.number, pin.number), payloads, pin.hash)
     if news:
         fetching.on_announced()
 

@@ -61,24 +61,38 @@ JOIN chain.blocks AS block ON block.number = upgraded.block_number - 1;
 SELECT address, clone_of, beacon_implementation FROM chain.contract_codes
 WHERE address = ANY ($1::bytea[]) AND (clone_of IS NOT NULL OR beacon_implementation IS NOT NULL);
 
--- name: upsert_contract_codes :exec
--- Keep what stands at addresses after block $9. A version of null leaves that of a row that is there.
+-- name: upsert_contract_codes :many
+-- Keep what stands at addresses after block $9, and answer those where something else stood, or nothing was known.
+-- A version of null leaves that of a row that is there.
 -- $1 addresses, $2 kinds, $3 code hashes, $4 code sizes, $5 originals of clones, $6 delegates, $7 implementations of beacons, $8 versions, $9 block number, $10 block hash
-INSERT INTO chain.contract_codes AS known (
-    address, kind, code_hash, code_size, clone_of, delegated_to, beacon_implementation, version,
-    block_number, block_hash
+WITH read AS (
+    SELECT *
+    FROM unnest(
+        $1::bytea[], $2::text[], $3::bytea[], $4::integer[], $5::bytea[], $6::bytea[], $7::bytea[], $8::bigint[]
+    ) AS read (address, kind, code_hash, code_size, clone_of, delegated_to, beacon_implementation, version)
+), known AS (
+    SELECT code.* FROM chain.contract_codes AS code WHERE code.address = ANY ($1::bytea[])
+), kept AS (
+    INSERT INTO chain.contract_codes AS code (
+        address, kind, code_hash, code_size, clone_of, delegated_to, beacon_implementation, version,
+        block_number, block_hash
+    )
+    SELECT address, kind, code_hash, code_size, clone_of, delegated_to, beacon_implementation, version,
+           $9::bigint, $10::bytea
+    FROM read
+    ON CONFLICT (address) DO UPDATE
+    SET kind = excluded.kind, code_hash = excluded.code_hash, code_size = excluded.code_size,
+        clone_of = excluded.clone_of, delegated_to = excluded.delegated_to,
+        beacon_implementation = excluded.beacon_implementation,
+        version = coalesce(excluded.version, code.version),
+        block_number = excluded.block_number, block_hash = excluded.block_hash, fetched_at = now()
 )
-SELECT address, kind, code_hash, code_size, clone_of, delegated_to, beacon_implementation, version,
-       $9::bigint, $10::bytea
-FROM unnest(
-    $1::bytea[], $2::text[], $3::bytea[], $4::integer[], $5::bytea[], $6::bytea[], $7::bytea[], $8::bigint[]
-) AS read (address, kind, code_hash, code_size, clone_of, delegated_to, beacon_implementation, version)
-ON CONFLICT (address) DO UPDATE
-SET kind = excluded.kind, code_hash = excluded.code_hash, code_size = excluded.code_size,
-    clone_of = excluded.clone_of, delegated_to = excluded.delegated_to,
-    beacon_implementation = excluded.beacon_implementation,
-    version = coalesce(excluded.version, known.version),
-    block_number = excluded.block_number, block_hash = excluded.block_hash, fetched_at = now();
+SELECT read.address
+FROM read
+LEFT JOIN known ON known.address = read.address
+WHERE (known.kind, known.code_hash, known.clone_of, known.delegated_to, known.beacon_implementation)
+    IS DISTINCT FROM (read.kind, read.code_hash, read.clone_of, read.delegated_to, read.beacon_implementation)
+ORDER BY read.address;
 
 -- name: delete_unread_codes :exec
 -- These were read at block $2; what acted later stays queued.

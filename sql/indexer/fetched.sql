@@ -4,9 +4,9 @@
 SELECT upper(blocks) - 1 AS number, last_hash AS hash FROM chain.coverage ORDER BY blocks DESC LIMIT 1;
 
 -- name: await_commits :exec
--- Until the transaction ends no block is stored or removed; those who only wait so do not wait for each other.
+-- Until the transaction ends no block is stored or removed and nothing is announced but by itself (invariant 10).
 -- no parameters
-SELECT FROM chain.chain_state FOR SHARE;
+SELECT FROM chain.chain_state FOR NO KEY UPDATE;
 
 -- name: holds_block :value
 -- Whether this block is stored.

@@ -35,11 +35,17 @@ FROM jsonb_to_recordset($2::text::jsonb) AS transfer (
     value numeric, gas_used bigint, error text
 );
 
--- name: update_traced_block :exec
--- Keep what came of asking for the traces of a block.
+-- name: update_traced_block :value
+-- Keep what came of asking for the traces of a block; whether it is something else than what was known.
 -- $1 block number, $2 block hash, $3 transfers, $4 state, $5 fault, $6 seconds until it is tried again, $7 attempts at most
-UPDATE chain.traced_blocks
-SET transfers = $3::integer, state = $4::text, fault = $5::text, attempts = attempts + 1, fetched_at = now(),
-    next_try_at = CASE WHEN $4::text <> 'traced' AND attempts + 1 < $7::integer
-                  THEN now() + make_interval(secs => $6::float8 * 4 ^ attempts) END
-WHERE block_number = $1::bigint AND block_hash = $2::bytea;
+WITH known AS (
+    SELECT transfers, state, fault FROM chain.traced_blocks
+    WHERE block_number = $1::bigint AND block_hash = $2::bytea
+), kept AS (
+    UPDATE chain.traced_blocks
+    SET transfers = $3::integer, state = $4::text, fault = $5::text, attempts = attempts + 1, fetched_at = now(),
+        next_try_at = CASE WHEN $4::text <> 'traced' AND attempts + 1 < $7::integer
+                      THEN now() + make_interval(secs => $6::float8 * 4 ^ attempts) END
+    WHERE block_number = $1::bigint AND block_hash = $2::bytea
+)
+SELECT (transfers, state, fault) IS DISTINCT FROM ($3::integer, $4::text, $5::text) FROM known;

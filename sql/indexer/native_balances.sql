@@ -42,15 +42,25 @@ WHERE block_number <= $1::bigint
 ORDER BY block_number DESC
 LIMIT $2::integer;
 
--- name: upsert_native_balances :exec
--- Keep balances as they were after block $3.
+-- name: upsert_native_balances :many
+-- Keep balances as they were after block $3, and answer the addresses of which another was known, or none.
 -- $1 addresses, $2 balances in wei, $3 block number, $4 block hash
-INSERT INTO chain.native_balances (address, balance, block_number, block_hash)
-SELECT address, balance::numeric, $3::bigint, $4::bytea
-FROM unnest($1::bytea[], $2::text[]) AS read (address, balance)
-ON CONFLICT (address) DO UPDATE
-SET balance = excluded.balance, block_number = excluded.block_number, block_hash = excluded.block_hash,
-    fetched_at = now();
+WITH read AS (
+    SELECT address, balance::numeric FROM unnest($1::bytea[], $2::text[]) AS read (address, balance)
+), known AS (
+    SELECT address, balance FROM chain.native_balances WHERE address = ANY ($1::bytea[])
+), kept AS (
+    INSERT INTO chain.native_balances (address, balance, block_number, block_hash)
+    SELECT address, balance, $3::bigint, $4::bytea FROM read
+    ON CONFLICT (address) DO UPDATE
+    SET balance = excluded.balance, block_number = excluded.block_number, block_hash = excluded.block_hash,
+        fetched_at = now()
+)
+SELECT read.address
+FROM read
+LEFT JOIN known ON known.address = read.address
+WHERE known.balance IS DISTINCT FROM read.balance
+ORDER BY read.address;
 
 -- name: delete_unread_balances :exec
 -- These were read at block $2; what was touched later stays queued.

@@ -4,6 +4,13 @@
 INSERT INTO chain.outbox (sequence, kind, from_block, to_block, head_hash, payload)
 VALUES ($1::bigint, $2::text, $3::bigint, $4::bigint, $5::bytea, $6::text::jsonb);
 
+-- name: insert_outbox_rows :exec
+-- Announce a committed change by several rows; their sequences were claimed in the same transaction (invariant 10).
+-- $1 first sequence, $2 kind, $3 from block, $4 to block, $5 head hash, $6 payloads
+INSERT INTO chain.outbox (sequence, kind, from_block, to_block, head_hash, payload)
+SELECT $1::bigint + place - 1, $2::text, $3::bigint, $4::bigint, $5::bytea, payload::jsonb
+FROM unnest($6::text[]) WITH ORDINALITY AS announced (payload, place);
+
 -- name: notify_outbox :exec
 -- Wake whoever listens; sent when the transaction commits.
 -- $1 sequence

@@ -39,10 +39,3 @@ LEFT JOIN known ON known.token = said.token
 WHERE (known.token, known.name, known.symbol, known.decimals, known.total_supply, known.state)
     IS DISTINCT FROM (said.token, said.name, said.symbol, said.decimals, said.total_supply, said.state)
 ORDER BY said.token;
-
--- name: insert_token_outbox :exec
--- Announce tokens that were read; the sequences were claimed in the same transaction (invariant 10).
--- $1 first sequence, $2 block number, $3 block hash, $4 payloads
-INSERT INTO chain.outbox (sequence, kind, from_block, to_block, head_hash, payload)
-SELECT $1::bigint + place - 1, 'token', $2::bigint, $2::bigint, $3::bytea, payload::jsonb
-FROM unnest($4::text[]) WITH ORDINALITY AS announced (payload, place);

@@ -26,7 +26,7 @@ ROWS = st.builds(
     OutboxRow,
     sequence=st.integers(1, 2**53),
     stamp=st.integers(0, 2**53),
-    kind=st.sampled_from(["blocks", "reorg", "derived", "decoded", "token"]),
+    kind=st.sampled_from(["blocks", "reorg", "derived", "decoded", "token", "fetched"]),
     from_block=st.integers(0, 2**62),
     to_block=st.integers(0, 2**62),
     head_hash=st.none() | st.binary(min_size=32, max_size=32),

@@ -96,3 +96,16 @@ async def settled(step: Step, with_: Fetching, *, steps_max: int = 500) -> int:
             return worked
         await asyncio.sleep(0)
     raise AssertionError(f"still at work after {steps_max} steps")
+
+
+async def is_waiting(dsn: str, whose: asyncpg.Connection) -> bool:
+    """Whether this connection waits for a lock."""
+    other = await asyncpg.connect(dsn)
+    try:
+        return bool(
+            await other.fetchval(
+                "SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = $1", whose.get_server_pid()
+            )
+        )
+    finally:
+        await other.close()

@@ -89,7 +89,7 @@ async def test_clone_and_beacon_raise_the_version_they_are_known_from_in_one_tra
         pin = await select_pin(connection)
         assert pin is not None
         same = ContractCode(clone, recognise(bytes.fromhex(CLONE[2:])))
-        await store_contract_codes(connection, pin, [same])
+        await store_contract_codes(worker, pin, [same])
         assert await version(connection) == raised
         assert (await codes(connection))[clone]["version"] == found[clone]["version"]
 

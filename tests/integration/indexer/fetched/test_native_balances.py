@@ -16,6 +16,7 @@ from tests.integration.indexer.chain_fixtures import Network, network
 from tests.integration.indexer.fetched.fetching_fixtures import (
     Lies,
     fetching,
+    is_waiting,
     reorganised,
     settled,
     stored,
@@ -165,8 +166,8 @@ async def test_reorg_waits_for_balances_that_are_being_stored_and_removes_them(
         async with connection.transaction():
             await require_pin(connection, pin)
             reorg = asyncio.create_task(reorganised(other, clique, 2))
-            await eventually(lambda: _waits(database, other), "the reorg waits")
-            await queries.upsert_native_balances.exec(connection, [b"\x01" * 20], ["1"], pin.number, pin.hash)
+            await eventually(lambda: is_waiting(database, other), "the reorg waits")
+            await queries.upsert_native_balances.many(connection, [b"\x01" * 20], ["1"], pin.number, pin.hash)
         await reorg
     finally:
         await other.close()
@@ -174,16 +175,3 @@ async def test_reorg_waits_for_balances_that_are_being_stored_and_removes_them(
     assert await connection.fetchval(
         "SELECT address FROM chain.unread_balances WHERE address = $1", b"\x01" * 20
     )
-
-
-async def _waits(database: str, other: asyncpg.Connection) -> bool:
-    third = await asyncpg.connect(database)
-    try:
-        return bool(
-            await third.fetchval(
-                "SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = $1",
-                other.get_server_pid(),
-            )
-        )
-    finally:
-        await third.close()
