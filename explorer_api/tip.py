@@ -42,7 +42,7 @@ class Tip:
         self.sequence = row.sequence
         if row.kind == "reorg":
             self.retracted = self.disturbed = row.sequence
-            self.head = row.to_block
+            self.head = row.from_block - 1  # the ancestor: rows for the new branch follow
         elif row.kind == "blocks" and row.from_block > self.head:
             self.head = row.to_block
         else:

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 import aiohttp
 import psycopg
 import pytest
+from psycopg.sql import SQL, Identifier
 
 from tests.database import DatabaseServer
 from tests.integration.explorer_api.explorers import (
@@ -30,7 +31,12 @@ def explored(embedded_home: DatabaseServer, tmp_path_factory: pytest.TempPathFac
         dsn = embedded_home.create(template=embedded_home.template())
         stack.callback(embedded_home.drop, dsn)
         index_everything(dsn, node_url, HISTORY_BLOCKS)
-        yield Explored(embedded_home, dsn, node_url, HISTORY_BLOCKS)
+        copy = embedded_home.create(template=dsn.rpartition("/")[2])
+        stack.callback(embedded_home.drop, copy)
+        template = copy.rpartition("/")[2]
+        with psycopg.connect(embedded_home.dsn, autocommit=True) as connection:
+            connection.execute(SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(Identifier(template)))
+        yield Explored(embedded_home, dsn, node_url, HISTORY_BLOCKS, template)
 
 
 @pytest.fixture(scope="session")

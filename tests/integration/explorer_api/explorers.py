@@ -36,15 +36,13 @@ class Explored:
     node_url: str
     head: int
 
+    template: str
+    """A copy that nobody may connect to."""
+
     @contextmanager
     def clone(self) -> Iterator[str]:
         """A copy that a test may change."""
-        template = self.dsn.rpartition("/")[2]
-        with psycopg.connect(self.home.dsn, autocommit=True) as connection:
-            connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (template,)
-            )
-        dsn = self.home.create(template=template)
+        dsn = self.home.create(template=self.template)
         try:
             yield dsn
         finally:
