@@ -10,6 +10,7 @@ from typing import cast
 
 import structlog
 from litestar import Litestar, Router
+from litestar.openapi import OpenAPIConfig
 
 from explorer_api.answer import FaultResponse
 from explorer_api.api_keys import ApiKeys
@@ -17,6 +18,7 @@ from explorer_api.asgi import ASGIApp, Receive, Scope, Send
 from explorer_api.caching.local import LocalCache
 from explorer_api.caching.shared import SharedCache
 from explorer_api.clients import Clients
+from explorer_api.deprecation import headers_by_route
 from explorer_api.edge import Edge
 from explorer_api.etherscan import routes as etherscan
 from explorer_api.limiting import Limiter
@@ -27,6 +29,7 @@ from explorer_api.routes import (
     addresses,
     blocks,
     contracts,
+    documents,
     events,
     export,
     health,
@@ -77,14 +80,15 @@ _NOUNS = (
 )
 
 
-def litestar_app(explorer: Explorer) -> Litestar:
+def litestar_app(explorer: Explorer, documented: OpenAPIConfig | None = None) -> Litestar:
     """Routes alone, without edge."""
-    version_1 = Router("/api/v1", route_handlers=[noun.routes(explorer) for noun in _NOUNS])
+    nouns = [noun.routes(explorer) for noun in _NOUNS]
+    version_1 = Router("/api/v1", route_handlers=[*nouns, documents.routes(explorer)])
     return Litestar(
         route_handlers=[health.routes(), etherscan.routes(explorer), version_1],
         before_request=refuse_unknown_parameters,
         exception_handlers={Exception: lambda _request, error: FaultResponse(error)},
-        openapi_config=None,
+        openapi_config=documented,
         logging_config=None,
     )
 
@@ -123,6 +127,7 @@ async def running(settings: ExplorerSettings) -> AsyncIterator[Application]:
             metrics=HttpMetrics(),
             build=build_name(),
             next_block_in_s=pace.next_block_in_s,
+            deprecated=headers_by_route(),
         )
         pool = await open_pool(replace(database, pool_size_max=2, statement_timeout_s=10.0))
         follower = TipFollower(tip, pool, redis)

@@ -10,7 +10,7 @@ import gzip
 import itertools
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from zlib import crc32
@@ -50,6 +50,8 @@ class Edge:
     metrics: HttpMetrics
     build: str
     next_block_in_s: Callable[[], float]
+    deprecated: Mapping[str, tuple[Header, ...]] = field(default_factory=dict)
+    """Headers by route of what will go away (explorer_api.deprecation)."""
     _flights: dict[tuple[bytes, int], "asyncio.Future[Answer]"] = field(default_factory=dict)
     _ids: "itertools.count[int]" = field(default_factory=itertools.count)
     _process: str = field(default_factory=lambda: os.urandom(6).hex())
@@ -90,6 +92,8 @@ class Edge:
                 status = scope.get("pend.status", 200)
                 return
             route = answer.route
+            if route in self.deprecated:
+                common += self.deprecated[route]
             status = await self._send(answer, method, headers, common, send)
         except Exception as error:
             problem = problem_of(error, request_id)
