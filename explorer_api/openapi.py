@@ -22,10 +22,10 @@ EXAMPLES = Path(__file__).parent / "examples.json"
 
 DESCRIPTION = """Everything that is stored of a private network, read-only.
 
-Every answer is one snapshot: `meta` and the `Pend-*` headers say at which block and outbox sequence
-it is true. Lists are paged by cursor (`page.next`, `page.previous`). What JavaScript cannot hold as a number is text:
-wei, token amounts, token ids. Hashes and addresses are `0x` text in lower case. Derived figures say for which
-blocks they are complete. Failures are problem details (RFC 9457) with a `request_id`.
+Every answer is one snapshot: `meta` and the `Pend-*` headers say at which block and outbox sequence it is
+true. Lists are paged by cursor (`page.next`, `page.previous`). What JavaScript cannot hold as a number is
+text: wei, token amounts, token ids. Hashes and addresses are `0x` text in lower case. Derived figures say
+for which blocks they are complete. Failures are problem details (RFC 9457) with a `request_id`.
 """
 
 _REFUSALS = {
@@ -138,8 +138,9 @@ def _describe_fields(components: dict[str, Any]) -> None:
 
 def _structs(of: type) -> list[type]:
     found: list[type] = []
-    for each in of.__subclasses__():
-        found.extend([each, *_structs(each)])
+    direct: list[type] = of.__subclasses__()
+    for each in direct:
+        found += [each, *_structs(each)]
     return found
 
 
