@@ -1,4 +1,4 @@
-# The indexer as an image: built in one stage, run in another without compiler, pip or root.
+# The indexer and the explorer as one image: built in one stage, run in another without compiler, pip or root.
 # Python 3.12 because every locked package ships a wheel for it.
 FROM python:3.12.12-slim-bookworm AS build
 
@@ -19,10 +19,12 @@ COPY service service
 COPY sql sql
 COPY migrations migrations
 COPY indexer indexer
+COPY explorer_api explorer_api
 COPY devnet devnet
 RUN /opt/pend/bin/pip install --no-index --no-deps --no-build-isolation . \
     && /opt/pend/bin/pip uninstall --yes setuptools pip \
-    && /opt/pend/bin/pend-index --help >/dev/null 2>&1
+    && /opt/pend/bin/pend-index --help >/dev/null 2>&1 \
+    && /opt/pend/bin/pend-explorer --help >/dev/null 2>&1
 
 
 FROM python:3.12.12-slim-bookworm

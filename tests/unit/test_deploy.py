@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from evm.extra_data import decode_qbft
 from evm.primitives import hex_to_bytes
+from explorer_api.settings import ExplorerSettings
 from indexer.settings import IndexerSettings
 
 ROOT = Path(__file__).parents[2]
@@ -121,7 +122,7 @@ def test_compose_mounts_files_that_exist_and_named_volumes_that_are_declared(com
 
 
 def test_compose_containers_of_the_indexer_have_no_privileges(compose: dict[str, Any]) -> None:
-    for name in ("migrate", "indexer"):
+    for name in ("migrate", "indexer", "explorer", "explorer-stream"):
         service = compose["services"][name]
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
@@ -153,16 +154,37 @@ def test_every_pend_variable_of_the_deployment_is_a_setting(compose: dict[str, A
 
 
 def test_settings_of_the_compose_indexer_are_accepted(compose: dict[str, Any]) -> None:
-    environment: dict[str, str] = compose["services"]["indexer"]["environment"]
-    sections: dict[str, dict[str, str]] = {}
-    for name, value in environment.items():
-        section, _, key = name.removeprefix("PEND_").lower().partition("__")
-        sections.setdefault(section, {})[key] = value
-    settings = IndexerSettings.model_validate(sections)
+    settings = IndexerSettings.model_validate(_sections(compose["services"]["indexer"]["environment"]))
     assert [url.get_secret_value() for url in settings.node.urls] == [
         "http://besu-1:8545",
         "http://besu-2:8545",
     ]
+
+
+@pytest.mark.parametrize("name", ["explorer", "explorer-stream"])
+def test_settings_of_the_compose_explorer_are_accepted_and_trust_its_proxy(
+    compose: dict[str, Any], name: str
+) -> None:
+    settings = ExplorerSettings.model_validate(_sections(compose["services"][name]["environment"]))
+    assert settings.database.role == "pend_explorer"
+    (network,) = compose["networks"]["pend"]["ipam"]["config"]
+    assert [str(proxy) for proxy in settings.http.trusted_proxies] == [network["subnet"]]
+    proxied = (ROOT / "deploy" / "nginx" / "explorer.conf").read_text()
+    port = settings.http.port if name == "explorer" else settings.stream.port
+    assert f"server {name}:{port};" in proxied
+
+
+def test_prometheus_scrapes_both_explorers(compose: dict[str, Any]) -> None:
+    scraped = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())
+    targets = {
+        target
+        for job in scraped["scrape_configs"]
+        for part in job["static_configs"]
+        for target in part["targets"]
+    }
+    environment = compose["services"]["explorer"]["environment"]
+    assert f"explorer:{environment['PEND_HTTP__PORT']}" in targets
+    assert f"explorer-stream:{environment['PEND_STREAM__PORT']}" in targets
 
 
 def test_docker_compose_accepts_the_file() -> None:
@@ -177,7 +199,7 @@ def test_docker_compose_accepts_the_file() -> None:
     assert checked.returncode == 0, checked.stderr
     assert set(yaml.safe_load(checked.stdout)["services"]) == {
         *(f"besu-{index}" for index in VALIDATORS),
-        *("database", "redis", "migrate", "indexer", "prometheus"),
+        *("database", "redis", "migrate", "indexer", "explorer", "explorer-stream", "proxy", "prometheus"),
     }
 
 
@@ -266,13 +288,23 @@ def _compose_command() -> list[str] | None:
 
 
 def _variables() -> set[str]:
-    """Every environment variable that the settings model knows."""
+    """Every environment variable that a program knows."""
     return {
         f"PEND_{section}__{key}".upper()
-        for section, field in IndexerSettings.model_fields.items()
+        for settings in (IndexerSettings, ExplorerSettings)
+        for section, field in settings.model_fields.items()
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
         for key in field.annotation.model_fields
     }
+
+
+def _sections(environment: dict[str, str]) -> dict[str, dict[str, str]]:
+    """PEND_* variables as the tree of settings that they give."""
+    sections: dict[str, dict[str, str]] = {}
+    for name, value in environment.items():
+        section, _, key = name.removeprefix("PEND_").lower().partition("__")
+        sections.setdefault(section, {})[key] = value
+    return sections
 
 
 def _versions(path: Path) -> dict[str, str]:

@@ -1,0 +1,154 @@
+"""Servers and load on one machine: the server pinned to the first core, everything that asks to the others."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.indexing import environment
+
+_WITHIN_S = 60.0
+_CORES = sorted(os.sched_getaffinity(0))
+SERVER_CORE, CLIENT_CORES = _CORES[0], ",".join(str(core) for core in _CORES[1:] or _CORES)
+
+_PATHS = """
+local paths = {}
+local at = 0
+function init(args)
+  for line in io.lines(args[1]) do paths[#paths + 1] = line end
+  math.randomseed(tonumber(args[2] or "1"))
+  at = math.random(#paths)
+end
+function request()
+  at = at % #paths + 1
+  return wrk.format("GET", paths[at])
+end
+local failed = 0
+function response(status) if status ~= 200 and status ~= 304 then failed = failed + 1 end end
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What wrk saw."""
+
+    per_s: float
+    p50_ms: float
+    p99_ms: float
+    errors: int
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    url: str
+    pid: int
+
+
+@contextmanager
+def serving(module: str, *arguments: str, ready: str, path: str, **settings: object) -> Iterator[Served]:
+    """A server process on the first core, from its first answer at `path` until the block ends."""
+    process = subprocess.Popen(
+        ["taskset", "-c", str(SERVER_CORE), sys.executable, "-m", module, *arguments],
+        env=environment(**settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        assert process.stdout is not None
+        url = ""
+        for line in process.stdout:
+            if found := re.search(ready, line):
+                url = found[1]
+                break
+        _wait_for(f"{url}{path}")
+        yield Served(url, process.pid)
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def explorer(dsn: str, *arguments: str, **settings: object) -> "object":
+    """`pend-explorer serve`, limits and metrics on, with limits too high to refuse the load."""
+    values: dict[str, object] = {
+        "database__dsn": dsn,
+        "database__role": "pend_explorer",
+        "http__port": free_port(),
+        "limits__requests_per_minute": 10_000_000,
+        "limits__burst_per_s": 1_000_000,
+        **settings,
+    }
+    return serving(
+        "explorer_api", *(arguments or ("serve",)), ready=r"explorer on (http://\S+)", path="/ping", **values
+    )
+
+
+def bare() -> "object":
+    return serving(
+        "benchmarks.bare_litestar", str(free_port()), ready=r"bare on (http://\S+)", path="/constant"
+    )
+
+
+def wrk(
+    url: str, paths: Sequence[str], folder: Path, *, connections: int = 64, seconds: float = 3, headers: Sequence[str] = ()
+) -> Load:
+    """Closed loop over `paths`, in turn from a random place on."""
+    script, listed = folder / "paths.lua", folder / "paths.txt"
+    script.write_text(_PATHS)
+    listed.write_text("\n".join(paths) + "\n")
+    head = [part for header in headers for part in ("-H", header)]
+    done = subprocess.run(
+        ["taskset", "-c", CLIENT_CORES, "wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency", *head]
+        + ["-s", str(script), url, "--", str(listed), str(time.monotonic_ns() % 1_000_000)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    text = done.stdout
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", text)
+    p50, p99 = (re.search(rf"{share}%\s+([\d.]+)(us|ms|s)", text) for share in (50, 99))
+    assert rate is not None, text
+    assert p50 is not None, text
+    assert p99 is not None, text
+    failed = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
+    broken = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", text)
+    errors = int(failed[1]) if failed else 0
+    errors += sum(int(each) for each in broken.groups()) if broken else 0
+    return Load(float(rate[1]), _ms(p50), _ms(p99), errors)
+
+
+def _ms(found: "re.Match[str]") -> float:
+    return float(found[1]) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[found[2]]
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+def _wait_for(url: str) -> None:
+    deadline = time.monotonic() + _WITHIN_S
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                if answer.status == 200:
+                    return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
