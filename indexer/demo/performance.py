@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
+from indexer.demo.explorer import Explorer, start_explorer
 from indexer.demo.folder import temporary_folder
 from indexer.demo.interrupts import Interrupts
 from indexer.demo.loopback import LoopbackFailed, rpc
@@ -66,8 +67,9 @@ class Performance:
             self._say(f"all are up, the schema is migrated; node {redact(stage.node.http_url)}")
             first = self._backfill(stage, launcher)
             daemon = self._start_daemon(stage, launcher, stack, first)
+            explorer = self._start_explorer(stage, launcher, stack)
             self._follow(stage, launcher, daemon)
-            self._end(stage, launcher, daemon, first)
+            self._end(stage, launcher, daemon, first, explorer)
             self.view.close()
             self.view.say(as_text(self._checks, self._seen))
         self.view.say("everything that was started is stopped")
@@ -120,6 +122,13 @@ class Performance:
         for name, value in self._look_at:
             self._say(f"{name}: {value}")
         return daemon
+
+    def _start_explorer(self, stage: Stage, launcher: Launcher, stack: ExitStack) -> Explorer:
+        self._phase = "starting the explorer"
+        explorer = start_explorer(stage.environment, launcher, stack)
+        self._look_at = (*self._look_at, ("explorer", explorer.url))
+        self._say(f"explorer: {explorer.url}")
+        return explorer
 
     def _follow(self, stage: Stage, launcher: Launcher, daemon: Child) -> None:
         """Until the time is over, Ctrl-C, the daemon's own end, or the alarm that was asked for."""
@@ -181,10 +190,11 @@ class Performance:
             detail = f"{self._seen.reorgs} branches replaced, each in one transaction"
             self._claim("reorgs", holds=self._seen.reorgs > 0, detail=detail)
 
-    def _end(self, stage: Stage, launcher: Launcher, daemon: Child, first: int) -> None:
+    def _end(self, stage: Stage, launcher: Launcher, daemon: Child, first: int, explorer: Explorer) -> None:
         alarm_wanted = self._alarm_after() is not None
         if daemon.exit_code is None:
             self._settle(stage, launcher)
+            self._ask(explorer)
             self._phase = "stopping the daemon"
             self._say("SIGTERM to the daemon")
             ended = daemon.stop(timeout_s=_DAEMON_STOP_S + 1)
@@ -195,10 +205,17 @@ class Performance:
             return
         ended = daemon.stop(timeout_s=0)
         self._tell_end(ended, alarm_wanted=alarm_wanted)
+        self._ask(explorer)
         self._pause_network(stage)
         self._verify(stage, launcher, first)
         if alarm_wanted:
             self._contradict(stage, launcher, first)
+
+    def _ask(self, explorer: Explorer) -> None:
+        """What anybody sees who looks now."""
+        self._look()
+        shown = explorer.shows(self._seen.indexed)
+        self._claim("explorer", holds=shown.holds, detail=shown.detail)
 
     def _settle(self, stage: Stage, launcher: Launcher) -> None:
         """Let the daemon reach a head that stands still, or nearly the one of a real network."""
