@@ -1,7 +1,9 @@
 """Fixtures of the whole suite; the environment of the person who runs it stays outside."""
 
+import gc
 import os
 import signal
+from typing import Any
 
 import pytest
 
@@ -18,6 +20,7 @@ from tests.database import (
     timescale_home,
 )
 from tests.redis_server import redis_server, redis_url
+from tests.schedule import Schedule
 
 __all__ = [
     "connection",
@@ -42,6 +45,20 @@ def pytest_configure() -> None:
         ours = name.startswith("PEND_") and not name.startswith("PEND_TEST_")
         if ours or (name.startswith("PG") and name[2:].isupper()):
             del os.environ[name]
+
+
+def pytest_collection_finish() -> None:
+    # What was read stays to the end: the collector need not walk it again and again.
+    gc.freeze()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Schedule | None:
+    """Ours, unless another way of distribution was asked for."""
+    if config.getoption("dist") != "load":
+        return None
+    config.option.loadscopereorder = False
+    return Schedule(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

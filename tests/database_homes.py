@@ -17,6 +17,7 @@ import psycopg
 
 from postgres import children
 from postgres.embedded import FAST_AND_LOSABLE, EmbeddedPostgres
+from tests.memory_disk import in_memory
 from tests.shared_server import CACHE, ServerUnavailable, locked
 
 EMBEDDED = "embedded"
@@ -50,7 +51,7 @@ HOW_TO_GET_TIMESCALE = (
 
 @contextmanager
 def start_embedded(data: Path) -> Iterator[str]:
-    with EmbeddedPostgres(data / "postgres", settings=FAST_AND_LOSABLE) as server:
+    with in_memory(data), EmbeddedPostgres(data / "postgres", settings=FAST_AND_LOSABLE) as server:
         yield server.dsn()
 
 
@@ -58,9 +59,12 @@ def start_embedded(data: Path) -> Iterator[str]:
 def start_timescale(data: Path) -> Iterator[str]:
     """The first of: this machine's package, Docker, Debian's package in a root folder."""
     if (binaries := system_timescale()) is not None:
-        with EmbeddedPostgres(
-            data / "timescale", settings=TIMESCALE_SETTINGS, binaries_dir=binaries
-        ) as server:
+        with (
+            in_memory(data),
+            EmbeddedPostgres(
+                data / "timescale", settings=TIMESCALE_SETTINGS, binaries_dir=binaries
+            ) as server,
+        ):
             yield server.dsn()
     elif docker_answers():
         with docker_timescale(data) as dsn:
@@ -72,9 +76,12 @@ def start_timescale(data: Path) -> Iterator[str]:
             shutil.rmtree(left, ignore_errors=True)
         inside.mkdir(mode=0o755)
         try:
-            with EmbeddedPostgres(
-                inside / "timescale", settings=TIMESCALE_SETTINGS, binaries_dir=DEBIAN_BINARIES, root=root
-            ) as server:
+            with (
+                in_memory(inside),
+                EmbeddedPostgres(
+                    inside / "timescale", settings=TIMESCALE_SETTINGS, binaries_dir=DEBIAN_BINARIES, root=root
+                ) as server,
+            ):
                 yield server.dsn()
         finally:
             shutil.rmtree(inside)

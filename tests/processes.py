@@ -4,7 +4,6 @@ import asyncio
 import os
 import re
 import signal
-import sys
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -13,22 +12,29 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.fork_server import Forked, fork
+
 WITHIN_S = 60.0
 """Far beyond what anything takes on a busy machine: reached only when something is broken."""
 _POLL_S = 0.02
+_POLL_MAX_S = 0.1
 
 Check = Callable[[], bool | Awaitable[bool]]
 
 
 async def eventually(check: Check, what: str, *, within_s: float = WITHIN_S) -> None:
-    """Ask `check` again and again until it says yes; fails naming `what` when the time is over."""
-    deadline = asyncio.get_running_loop().time() + within_s
+    """Ask `check` again and again until it says yes; fails naming `what` when the time is over.
+
+    The longer it takes, the rarer it is asked: asking costs the machine what it needs to get there.
+    """
+    begun_at = asyncio.get_running_loop().time()
     while True:
         answer = check()
         if await answer if not isinstance(answer, bool) else answer:
             return
-        assert asyncio.get_running_loop().time() < deadline, f"not within {within_s:g} s: {what}"
-        await asyncio.sleep(_POLL_S)
+        waited_s = asyncio.get_running_loop().time() - begun_at
+        assert waited_s < within_s, f"not within {within_s:g} s: {what}"
+        await asyncio.sleep(min(_POLL_MAX_S, max(_POLL_S, waited_s / 20)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,7 @@ class Finished:
 class Running:
     """A process in progress; what it says is read as it comes, so that it never blocks on a full pipe."""
 
-    process: asyncio.subprocess.Process
+    process: Forked
     stdout: list[str] = field(default_factory=list)
     stderr: list[str] = field(default_factory=list)
     readers: list[asyncio.Task[None]] = field(default_factory=list)
@@ -116,21 +122,8 @@ class Running:
 @asynccontextmanager
 async def pend_index(*arguments: str, env: Mapping[str, str]) -> AsyncIterator[Running]:
     """`python -m indexer …` in a process group of its own, which is gone when the block ends."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "indexer",
-        *arguments,
-        cwd="/",  # no ./pend.toml
-        env={**os.environ, **env},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,
-    )
+    process = await fork(arguments, {**os.environ, **env})
     running = Running(process)
-    assert process.stdout is not None
-    assert process.stderr is not None
     running.readers = [
         asyncio.create_task(_read(process.stdout, running.stdout)),
         asyncio.create_task(_read(process.stderr, running.stderr)),

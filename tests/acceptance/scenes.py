@@ -6,9 +6,10 @@ empty blocks and full ones, and events of every ERC standard the explorer will d
 
 from __future__ import annotations
 
-from functools import cache
+from hashlib import sha256
 from typing import Any, cast
 
+import rlp
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from web3 import Web3
@@ -214,10 +215,13 @@ def _signer(account: int) -> LocalAccount:
     return cast("LocalAccount", Account.from_mnemonic(MNEMONIC, account_path=f"m/44'/60'/0'/0/{account}"))
 
 
-@cache
 def _signed_blobs(to: str) -> bytes:
-    """Signing costs 8 s, most of it loading the KZG setup again and again; so once, at nonce 0."""
-    blob = bytes(4096 * 32)
+    """In the form of EIP-7594 that goes over the wire: what is signed, its blobs, and what proves them.
+
+    Each blob is a polynomial that has one value everywhere: its commitment is known without the KZG setup,
+    and every proof is the point at infinity. The node computes both and refuses what does not fit.
+    """
+    hashes = [b"\x01" + sha256(commitment).digest()[1:] for commitment in _BLOBS.values()]
     fields: dict[str, Any] = {
         "type": 3,
         "chainId": 31337,
@@ -228,10 +232,21 @@ def _signed_blobs(to: str) -> bytes:
         "maxFeePerGas": 100 * GWEI,
         "maxPriorityFeePerGas": GWEI,
         "maxFeePerBlobGas": 10 * GWEI,
+        "blobVersionedHashes": hashes,
     }
-    return bytes(
-        _signer(5).sign_transaction(fields, blobs=[blob, bytes(31) + b"\x01" + blob[32:]]).raw_transaction
-    )
+    signed = rlp.decode(bytes(_signer(5).sign_transaction(fields).raw_transaction)[1:])
+    proofs = [_INFINITY] * (_CELLS_PER_BLOB * len(_BLOBS))
+    return b"\x03" + bytes(rlp.encode([signed, b"\x01", list(_BLOBS), list(_BLOBS.values()), proofs]))
+
+
+_CELLS_PER_BLOB = 128
+# Compressed points of BLS12-381: infinity, and the generator of G1.
+_INFINITY = b"\xc0" + bytes(47)
+_GENERATOR = bytes.fromhex(
+    "97f1d3a73197d7942695638c4fa9ac0fc3688c4f9774b905a14e3a3f171bac586c55e83ff97a1aeffb3af00adb22c6bb"
+)
+_BLOBS = {bytes(4096 * 32): _INFINITY, (bytes(31) + b"\x01") * 4096: _GENERATOR}
+"""Each with its commitment: 0 everywhere, 1 everywhere."""
 
 
 def _send_signed(chain: Chain, account: int, fields: dict[str, Any], *, chain_id: int | None = 31337) -> None:

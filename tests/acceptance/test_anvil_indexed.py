@@ -47,16 +47,16 @@ def test_backfill_of_every_contract_and_envelope_stores_what_the_node_answers(
 
 
 def test_backfill_of_a_block_whose_root_the_node_got_wrong_quarantines_it_until_checks_allow_it(
-    database: str, anvil: Anvil, chain: Chain
+    embedded_database: str, anvil: Anvil, chain: Chain
 ) -> None:
     scenes.blobs(chain)
     blob_block = chain.head()
     chain.mine(2)
-    environment = settings(database, anvil)
+    environment = settings(embedded_database, anvil)
 
     refused = run_command(environment, "backfill", "--from-block", "0", "--workers", "1", "--verify", "full")
     assert refused.exit_code not in (0, -9), refused.output
-    with psycopg.connect(database) as connection:
+    with psycopg.connect(embedded_database) as connection:
         assert connection.execute("SELECT number, kind FROM chain.quarantined_blocks").fetchall() == [
             (blob_block, "transactions_root")
         ]
@@ -65,7 +65,7 @@ def test_backfill_of_a_block_whose_root_the_node_got_wrong_quarantines_it_until_
 
     filled = run_command(environment, "backfill", "--from-block", "0", "--workers", "1", "--verify", "light")
     assert filled.exit_code == 0, filled.output
-    with psycopg.connect(database) as connection:
+    with psycopg.connect(embedded_database) as connection:
         _assert_same(connection, chain)
         assert _one(connection, "SELECT array_agg(type::int) FROM chain.transactions") == [3]
         assert _one(connection, "SELECT count(*) FROM chain.quarantined_blocks") == 0
@@ -109,11 +109,11 @@ def test_daemon_beside_a_busy_node_keeps_every_field_through_reorgs(
 
 
 def test_daemon_restarted_after_a_reorg_it_did_not_see_stores_the_new_branch(
-    database: str, anvil: Anvil, chain: Chain, tmp_path: Path
+    embedded_database: str, anvil: Anvil, chain: Chain, tmp_path: Path
 ) -> None:
     scenes.erc20(chain)
-    environment = settings(database, anvil, FOLLOW__MAX_REORG_DEPTH=str(MAX_REORG_DEPTH))
-    with psycopg.connect(database, autocommit=True) as connection:
+    environment = settings(embedded_database, anvil, FOLLOW__MAX_REORG_DEPTH=str(MAX_REORG_DEPTH))
+    with psycopg.connect(embedded_database, autocommit=True) as connection:
         with daemon(environment, tmp_path / "first.log") as running:
             _wait_for_head(connection, chain, running)
             assert running.terminate().exit_code == 0
@@ -128,14 +128,14 @@ def test_daemon_restarted_after_a_reorg_it_did_not_see_stores_the_new_branch(
 
 
 def test_daemon_at_a_reorg_deeper_than_allowed_stops_and_changes_nothing(
-    database: str, anvil: Anvil, chain: Chain, tmp_path: Path
+    embedded_database: str, anvil: Anvil, chain: Chain, tmp_path: Path
 ) -> None:
     scenes.erc20(chain)
     chain.mine(MAX_REORG_DEPTH)
-    environment = settings(database, anvil, FOLLOW__MAX_REORG_DEPTH=str(MAX_REORG_DEPTH))
+    environment = settings(embedded_database, anvil, FOLLOW__MAX_REORG_DEPTH=str(MAX_REORG_DEPTH))
     with (
         daemon(environment, tmp_path / "daemon.log") as running,
-        psycopg.connect(database, autocommit=True) as connection,
+        psycopg.connect(embedded_database, autocommit=True) as connection,
     ):
         _wait_for_head(connection, chain, running)
         before = node_truth.stored_rows(connection)

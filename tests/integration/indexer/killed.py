@@ -21,7 +21,7 @@ from tests.processes import Running, children_of, eventually, is_alive
 log = structlog.get_logger(__name__)
 
 # Something goes on between two requests too: a COPY, a commit; and before the first one.
-_JITTER_MAX_S, _START_S = 0.25, 2.0
+_JITTER_MAX_S, _START_S = 0.25, 0.5
 
 
 class Victim(StrEnum):

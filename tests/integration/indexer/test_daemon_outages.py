@@ -115,26 +115,26 @@ async def test_database_cut_off_is_said_and_waited_for_and_nothing_is_doubled(
 
 
 async def test_connections_ended_by_the_server_are_made_anew_and_nothing_is_doubled(
-    database: str, embedded_home: DatabaseServer, server: DevnetServer
+    embedded_database: str, embedded_home: DatabaseServer, server: DevnetServer
 ) -> None:
-    await hold_at_every_commit(database)
-    async with daemon(database, server, ws=True, follow__max_reorg_depth=DEPTH) as running:
+    await hold_at_every_commit(embedded_database)
+    async with daemon(embedded_database, server, ws=True, follow__max_reorg_depth=DEPTH) as running:
         for step in range(6):
             server.devnet.advance(2)
             if step == 3:
                 server.devnet.reorg(3)
-            await end_connections(database)
-        await follows(running, database, server)
-        await fills(running, database)
+            await end_connections(embedded_database)
+        await follows(running, embedded_database, server)
+        await fills(running, embedded_database)
         # The connection that watches coverage learns of its end later than the others.
         await shows(running, database_up=1, coverage_gaps=0)
-        await end_connections(database)
+        await end_connections(embedded_database)
         await running.says('"task": "fill"')
         await shows(running, database_up=1)
         server.devnet.advance()
-        await follows(running, database, server)
-    await assert_holds_chain(database, server.devnet)
-    assert await digests(database) == await truth_of(server, embedded_home)
+        await follows(running, embedded_database, server)
+    await assert_holds_chain(embedded_database, server.devnet)
+    assert await digests(embedded_database) == await truth_of(server, embedded_home)
 
 
 async def test_redis_stopped_costs_a_metric_and_nothing_else(

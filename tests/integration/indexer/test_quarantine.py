@@ -29,9 +29,9 @@ async def server() -> AsyncIterator[DevnetServer]:
 
 
 async def test_retry_quarantined_without_a_range_stores_what_was_set_aside(
-    database: str, embedded_home: DatabaseServer, server: DevnetServer
+    embedded_database: str, embedded_home: DatabaseServer, server: DevnetServer
 ) -> None:
-    env = environment(database, server.http_url, node__batch_blocks_max=4)
+    env = environment(embedded_database, server.http_url, node__batch_blocks_max=4)
     server.faults = LyingReceipts({20, 21, 40})
     finished = await run_pend_index("backfill", "--from-block", "0", env=env)
     assert finished.code == 1, finished.output
@@ -40,7 +40,8 @@ async def test_retry_quarantined_without_a_range_stores_what_was_set_aside(
     finished = await run_pend_index("backfill", "--retry-quarantined", env=env)
     assert finished.code == 1, finished.output
     assert "3 blocks could not be stored: 20, 21, 40" in finished.stderr
-    assert await value(database, "SELECT array_agg(attempts) FROM chain.quarantined_blocks") == [2, 2, 2]
+    attempts = "SELECT array_agg(attempts) FROM chain.quarantined_blocks"
+    assert await value(embedded_database, attempts) == [2, 2, 2]
 
     server.faults = LyingReceipts({40})
     finished = await run_pend_index("backfill", "--retry-quarantined", env=env)
@@ -53,7 +54,7 @@ async def test_retry_quarantined_without_a_range_stores_what_was_set_aside(
     finished = await run_pend_index("backfill", "--retry-quarantined", env=env)
     assert finished.code == 0, finished.output
     assert "1 quarantined blocks are stored" in finished.stdout
-    assert await digests(database) == await truth_of(server, embedded_home)
+    assert await digests(embedded_database) == await truth_of(server, embedded_home)
     finished = await run_pend_index("backfill", "--retry-quarantined", env=env)
     assert (finished.code, "0 quarantined blocks are stored" in finished.stdout) == (0, True)
 

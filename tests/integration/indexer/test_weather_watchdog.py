@@ -25,9 +25,9 @@ PATIENT: dict[str, Any] = {
     "node__request_timeout_s": 600,
     "database__statement_timeout_s": 0,
     "database__lock_timeout_s": 0,
-    "follow__max_reorg_depth": 8,
+    "follow__max_reorg_depth": 64,
 }
-"""Time limits so long that only the watchdog ends a wait."""
+"""Time limits so long that only the watchdog ends a wait; the follower stores the whole chain itself."""
 
 
 @pytest.fixture
@@ -63,12 +63,12 @@ async def test_node_that_takes_a_request_and_never_answers_ends_the_follower_not
 
 
 async def test_lock_on_chain_state_that_nobody_lets_go_of_ends_the_follower_until_it_is_free(
-    database: str, embedded_home: DatabaseServer, server: DevnetServer
+    embedded_database: str, embedded_home: DatabaseServer, server: DevnetServer
 ) -> None:
-    await hold_at_every_commit(database)
-    admin = await asyncpg.connect(database)
-    async with daemon(database, server, follow__watchdog_s=2, **PATIENT) as running:
-        await fills(running, database)
+    await hold_at_every_commit(embedded_database)
+    admin = await asyncpg.connect(embedded_database)
+    async with daemon(embedded_database, server, follow__watchdog_s=2, **PATIENT) as running:
+        await fills(running, embedded_database)
         async with admin.transaction():
             await admin.execute("SELECT FROM chain.chain_state FOR UPDATE")
             server.devnet.advance(2)
@@ -78,18 +78,17 @@ async def test_lock_on_chain_state_that_nobody_lets_go_of_ends_the_follower_unti
                 " AND application_name = 'pend-index run' AND wait_event_type = 'Lock'"
             )
             assert waiting <= 1, "no session is left behind in the queue for the lock"
-        await follows(running, database, server)
+        await follows(running, embedded_database, server)
     await admin.close()
-    await assert_holds_chain(database, server.devnet)
-    assert await digests(database) == await truth_of(server, embedded_home)
+    await assert_holds_chain(embedded_database, server.devnet)
+    assert await digests(embedded_database) == await truth_of(server, embedded_home)
 
 
 async def test_backfill_workers_that_are_stopped_are_replaced(
     embedded_database: str, embedded_home: DatabaseServer, server: DevnetServer
 ) -> None:
-    async with daemon(
-        embedded_database, server, follow__watchdog_s=5, backfill__workers=1, **PATIENT
-    ) as running:
+    settings = {**PATIENT, "follow__max_reorg_depth": 8, "backfill__workers": 1}
+    async with daemon(embedded_database, server, follow__watchdog_s=5, **settings) as running:
         await follows(running, embedded_database, server)
         await fills(running, embedded_database)
         # A hole of the past, as left by a backfill of another range; a worker comes and is stopped.

@@ -32,13 +32,13 @@ REVERTING = "6000600060006000" + "34" + "73" + HEIR[2:].lower() + "5af1" + "6000
 CREATOR = "60006000" + "34" + "f0" + "5000"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def node() -> Iterator[Anvil]:
     with running_anvil(require_anvil()) as running:
         yield running
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def chain(node: Anvil) -> Chain:
     return connected(node)
 
