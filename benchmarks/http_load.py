@@ -1,4 +1,4 @@
-"""Servers and load on one machine: the server pinned to the first core, everything that asks to the others."""
+"""Servers and load on one machine: the server on the first core, everything that asks on the others."""
 
 import os
 import re
@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,7 +81,9 @@ def serving(module: str, *arguments: str, ready: str, path: str, **settings: obj
             process.wait()
 
 
-def explorer(dsn: str, *arguments: str, **settings: object) -> "object":
+def explorer(
+    dsn: str, *arguments: str, module: str = "explorer_api", **settings: object
+) -> AbstractContextManager[Served]:
     """`pend-explorer serve`, limits and metrics on, with limits too high to refuse the load."""
     values: dict[str, object] = {
         "database__dsn": dsn,
@@ -91,19 +93,23 @@ def explorer(dsn: str, *arguments: str, **settings: object) -> "object":
         "limits__burst_per_s": 1_000_000,
         **settings,
     }
-    return serving(
-        "explorer_api", *(arguments or ("serve",)), ready=r"explorer on (http://\S+)", path="/ping", **values
-    )
+    given = arguments or ("serve",)
+    return serving(module, *given, ready=r"explorer on (http://\S+)", path="/ping", **values)
 
 
-def bare() -> "object":
-    return serving(
-        "benchmarks.bare_litestar", str(free_port()), ready=r"bare on (http://\S+)", path="/constant"
-    )
+def bare() -> AbstractContextManager[Served]:
+    ready = r"bare on (http://\S+)"
+    return serving("benchmarks.bare_litestar", str(free_port()), ready=ready, path="/constant")
 
 
 def wrk(
-    url: str, paths: Sequence[str], folder: Path, *, connections: int = 64, seconds: float = 3, headers: Sequence[str] = ()
+    url: str,
+    paths: Sequence[str],
+    folder: Path,
+    *,
+    connections: int = 64,
+    seconds: float = 3,
+    headers: Sequence[str] = (),
 ) -> Load:
     """Closed loop over `paths`, in turn from a random place on."""
     script, listed = folder / "paths.lua", folder / "paths.txt"
@@ -111,8 +117,19 @@ def wrk(
     listed.write_text("\n".join(paths) + "\n")
     head = [part for header in headers for part in ("-H", header)]
     done = subprocess.run(
-        ["taskset", "-c", CLIENT_CORES, "wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency", *head]
-        + ["-s", str(script), url, "--", str(listed), str(time.monotonic_ns() % 1_000_000)],
+        [
+            *(
+                "taskset",
+                "-c",
+                CLIENT_CORES,
+                "wrk",
+                "-t1",
+                f"-c{connections}",
+                f"-d{seconds:g}s",
+                "--latency",
+            ),
+            *(*head, "-s", str(script), url, "--", str(listed), str(time.monotonic_ns() % 1_000_000)),
+        ],
         capture_output=True,
         text=True,
         check=True,
