@@ -1,4 +1,4 @@
-"""A handler that returns constant bytes, the least that Litestar can do: what the explorer is held against."""
+"""A handler that returns constant bytes, the least that Litestar can do: the explorer is held against it."""
 
 import gc
 import os

@@ -9,8 +9,9 @@ import random
 import resource
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import uvloop
@@ -26,12 +27,12 @@ _HANDSHAKE = (
 class _Asker(asyncio.Protocol):
     """One connection that asks one question at a time."""
 
-    requests: Sequence[tuple[int, bytes]]
-    seconds: "dict[int, list[float]]"
+    requests: "Callable[[], tuple[str, bytes]]"
+    seconds: "dict[str, list[float]]"
     errors: "list[str]"
     transport: asyncio.Transport | None = None
     asked_at: float = 0.0
-    kind: int = 0
+    kind: str = ""
     buffer: bytearray = field(default_factory=bytearray)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -46,7 +47,7 @@ class _Asker(asyncio.Protocol):
         if self.asked_at:
             self.errors.append("still waiting")
             return
-        self.kind, request = random.choice(self.requests)
+        self.kind, request = self.requests()
         self.asked_at = time.perf_counter() if due_at is None else due_at
         self.transport.write(request)
 
@@ -108,17 +109,26 @@ class _Subscriber(asyncio.Protocol):
 
 
 async def ask(
-    url: str, connections: int, every_s: float, run_s: float, paths: Sequence[str]
+    url: str, connections: int, every_s: float, run_s: float, mix: dict[str, tuple[int, list[str]]]
 ) -> dict[str, object]:
-    """Each connection asks every so often, spread evenly; an open loop."""
+    """Each connection asks every so often, spread evenly: an open loop. `mix`: for each kind weight and paths."""
     host, port = urlsplit(url).hostname or "127.0.0.1", urlsplit(url).port or 80
-    requests = [
-        (index, f"GET {path} HTTP/1.1\r\nHost: {host}\r\nAccept-Encoding: gzip\r\n\r\n".encode())
-        for index, path in enumerate(paths)
-    ]
-    seconds: dict[int, list[float]] = {}
+    rng = random.Random(7)
+    kinds, weights = list(mix), [weight for weight, _ in mix.values()]
+    prepared = {
+        kind: [
+            f"GET {path} HTTP/1.1\r\nHost: {host}\r\nAccept-Encoding: gzip\r\n\r\n".encode() for path in paths
+        ]
+        for kind, (_, paths) in mix.items()
+    }
+    seconds: dict[str, list[float]] = {}
     errors: list[str] = []
     loop = asyncio.get_running_loop()
+
+    def requests() -> tuple[str, bytes]:
+        (kind,) = rng.choices(kinds, weights)
+        return kind, rng.choice(prepared[kind])
+
     gate = asyncio.Semaphore(_OPENING_AT_ONCE)
 
     async def connect() -> _Asker:
@@ -143,7 +153,7 @@ async def ask(
         "asked": total,
         "unanswered": unanswered,
         "errors": _counted(errors),
-        "seconds": {paths[kind]: sorted(each) for kind, each in seconds.items()},
+        "seconds": {kind: sorted(each) for kind, each in seconds.items()},
     }
 
 
@@ -190,7 +200,7 @@ def _counted(errors: Sequence[str]) -> dict[str, int]:
 def main() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    given = json.loads(sys.argv[1])
+    given = json.loads(Path(sys.argv[1]).read_text())
     work = {"ask": ask, "subscribe": subscribe}[given.pop("do")]
     print(json.dumps(uvloop.run(work(**given))), flush=True)  # type: ignore[operator]
 

@@ -27,6 +27,7 @@ from explorer_api.pace import BlockPace
 from explorer_api.reading import Explorer
 from explorer_api.routes import (
     addresses,
+    block_contents,
     blocks,
     contracts,
     documents,
@@ -66,6 +67,7 @@ class Application:
 
 _NOUNS = (
     blocks,
+    block_contents,
     transactions,
     addresses,
     wallets,

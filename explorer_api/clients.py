@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import sha256
-from ipaddress import IPv4Network, IPv6Network, ip_address
-from typing import Any
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import TYPE_CHECKING, Any
 
 from explorer_api.api_keys import ApiKeys
+
+if TYPE_CHECKING:
+    from explorer_api.limiting import Allowance
 
 
 @dataclass(slots=True)
@@ -16,19 +20,27 @@ class Client:
     name: str
     tier: str
     expensive: int = 0
+    standard: "Allowance | None" = None
+    strict: "Allowance | None" = None
 
 
-_CLIENTS_MAX = 50_000
+_GENERATION_MAX = 25_000
+_IPV6_BITS = 64
 ANONYMOUS = "anonymous"
 
 
 @dataclass(slots=True)
 class Clients:
-    """Every client seen lately, the one seen longest ago forgotten first."""
+    """Every client seen lately, 50,000 at most: those not seen for a whole generation are forgotten."""
 
     trusted_proxies: Sequence[IPv4Network | IPv6Network]
     keys: ApiKeys
+    generation_max: int = _GENERATION_MAX
     _seen: dict[str, Client] = field(default_factory=dict)
+    _before: dict[str, Client] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self._seen) + len(self._before)
 
     def of(self, scope: Any, headers: dict[bytes, bytes]) -> Client:
         """The client of a request; a key that is not in force makes nobody: such a one counts by address."""
@@ -38,19 +50,25 @@ class Clients:
             if key is not None:
                 return self._client(f"key:{key.id}", key.tier)
         peer = scope["client"][0] if scope.get("client") else "unknown"
-        return self._client(self._address(peer, headers.get(b"x-forwarded-for")), ANONYMOUS)
+        forwarded = headers.get(b"x-forwarded-for")
+        address = peer if forwarded is None else self._address(peer, forwarded)
+        return self._client(address if ":" not in address else _network_of(address), ANONYMOUS)
 
     def _client(self, name: str, tier: str) -> Client:
         client = self._seen.get(name)
+        if client is not None and client.tier == tier:
+            return client
+        client = self._before.get(name)
         if client is None or client.tier != tier:
-            client = self._seen[name] = Client(name, tier)
-            if len(self._seen) > _CLIENTS_MAX:
-                del self._seen[next(iter(self._seen))]
+            client = Client(name, tier)
+        if len(self._seen) >= self.generation_max:
+            self._before, self._seen = self._seen, {}
+        self._seen[name] = client
         return client
 
-    def _address(self, peer: str, forwarded: bytes | None) -> str:
+    def _address(self, peer: str, forwarded: bytes) -> str:
         """The first address from the right that is no trusted proxy."""
-        if forwarded is None or not self.trusted_proxies or not self._is_trusted(peer):
+        if not self.trusted_proxies or not self._is_trusted(peer):
             return peer
         for part in reversed(forwarded.decode("latin-1").split(",")):
             address = part.strip()
@@ -69,6 +87,20 @@ class Clients:
         except ValueError:
             return False
         return any(parsed in network for network in self.trusted_proxies)
+
+
+@lru_cache(maxsize=50_000)
+def _network_of(address: str) -> str:
+    """One who has an IPv6 address has a whole network of them: it counts as one."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if not isinstance(parsed, IPv6Address):
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(IPv6Network((int(parsed), _IPV6_BITS), strict=False))
 
 
 def _bearer(headers: dict[bytes, bytes]) -> bytes | None:

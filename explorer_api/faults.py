@@ -62,6 +62,6 @@ def _of_validation(error: ValidationException) -> Problem:
     for fault in error.extra or ():
         if isinstance(fault, dict):
             field = str(fault.get("key", "parameter"))
-            message = str(fault.get("message", error.detail))
-            return BadParameter(field, "refused", re.sub(r"^Expected ", "", message))
+            message = re.sub(r"^Expected ", "", str(fault.get("message", error.detail)))
+            return BadParameter(field, "refused", message)
     return BadParameter("a parameter", "refused", str(error.detail))

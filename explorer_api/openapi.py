@@ -15,6 +15,10 @@ from litestar.openapi import OpenAPIConfig
 
 from explorer_api.problems import ProblemDetails
 from explorer_api.reading import Explorer
+from explorer_api.settings import ExplorerSettings
+from explorer_api.tip import Tip
+from postgres.reader import Reader
+from service.sections import DatabaseSection
 
 FILE = Path(__file__).parent / "openapi.json"
 EXAMPLES = Path(__file__).parent / "examples.json"
@@ -83,8 +87,9 @@ def made() -> dict[str, Any]:
     """The document of this code."""
     from explorer_api.app import litestar_app  # noqa: PLC0415  the application serves this document
 
-    unused = cast(Explorer, object())
-    return document(litestar_app(unused, config()))
+    settings = ExplorerSettings(database=DatabaseSection.model_validate({"dsn": "postgresql://"}))
+    unread = Explorer(settings, cast(Reader, None), Tip())
+    return document(litestar_app(unread, config()))
 
 
 def text(of: dict[str, Any]) -> str:

@@ -18,7 +18,6 @@ Limit: TypeAlias = Annotated[
 CursorText: TypeAlias = Annotated[
     str | None,
     Parameter(
-        query="cursor",
         description="Where to go on: page.next or page.previous of an answer with the same filters.",
     ),
 ]

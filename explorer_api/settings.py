@@ -1,5 +1,6 @@
 """Settings of the explorer, one frozen value; each field says its meaning, unit and special values."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -7,6 +8,7 @@ from pydantic import BeforeValidator, Field, IPvAnyNetwork, model_validator
 
 from node.settings import NodeSettings
 from postgres.pool import DatabaseSettings
+from service.rate_limits import Allowed
 from service.redis import RedisSettings
 from service.sections import MIB, DatabaseSection, HttpUrl, LogSection, NodeSection, RedisSection
 from service.settings import Section, Settings, comma_separated
@@ -126,6 +128,48 @@ class LimitsSection(Section):
     partner_burst_per_s: int = Field(
         default=1_000, ge=1, le=1_000_000, description="Requests a second with a key of the partner tier."
     )
+    key_strict_per_15_minutes: int = Field(
+        default=200, ge=1, le=1_000_000, description="Exports in 15 minutes with a key of the standard tier."
+    )
+    partner_strict_per_15_minutes: int = Field(
+        default=2_000, ge=1, le=1_000_000, description="Exports in 15 minutes with a key of the partner tier."
+    )
+
+    def tiers(self) -> "dict[str, Tier]":
+        """What each tier may do; `anonymous` are those without a key."""
+        window = _PRESETS[self.preset]
+        if self.requests_per_minute is not None:
+            window = Allowed(self.requests_per_minute, _MINUTE_S)
+        return {
+            "anonymous": _tier(window, self.burst_per_s or 10, self.strict_per_15_minutes or 20),
+            "standard": _tier(
+                Allowed(self.key_requests_per_minute, _MINUTE_S),
+                self.key_burst_per_s,
+                self.key_strict_per_15_minutes,
+            ),
+            "partner": _tier(
+                Allowed(self.partner_requests_per_minute, _MINUTE_S),
+                self.partner_burst_per_s,
+                self.partner_strict_per_15_minutes,
+            ),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """What a client of a tier may do: in a window, in one second, and how many exports."""
+
+    window: Allowed
+    burst: Allowed
+    strict: Allowed
+
+
+_MINUTE_S, _QUARTER_S = 60.0, 900.0
+_PRESETS = {"pend": Allowed(300, _MINUTE_S), "seed": Allowed(100, _QUARTER_S)}
+
+
+def _tier(window: Allowed, burst: int, strict: int) -> Tier:
+    return Tier(window, Allowed(burst, 1.0), Allowed(strict, _QUARTER_S))
 
 
 class StreamSection(Section):

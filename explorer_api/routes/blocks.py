@@ -50,21 +50,38 @@ def routes(explorer: Explorer) -> Router:
         responses={200: ResponseSpec(One[Block], description="The block")},
     )
     async def get_block(block: str) -> AnswerResponse:
-        number, tag, hash_ = None, None, None
         if block in TAGS:
-            tag = block
-        elif _HEX.match(block):
-            hash_ = hash_of("block", block)
-            number = await _number_of(explorer, hash_)
-        else:
-            number = _number(block)
-        row = await explorer.read(queries.select_block, number, tag, hash_)
+            row = await _tagged(explorer, block)
+            return explorer.answer(row)
+        hash_ = hash_of("block", block) if _HEX.match(block) else None
+        number = _number(block) if hash_ is None else await _number_of(explorer, hash_)
+        row = await explorer.read(queries.select_block, number, hash_)
         if row["number"] is None:
             raise absent(row, number, hash_)
-        by_name = None if tag else row["number"]
-        return explorer.answer(row, lifetime=explorer.lifetime_of(row, by_name, by_hash=hash_ is not None))
+        return explorer.answer(row, lifetime=explorer.lifetime_of(row, number, by_hash=hash_ is not None))
 
     return Router("/blocks", route_handlers=[list_blocks, get_block], tags=["blocks"])
+
+
+async def _tagged(explorer: Explorer, tag: str) -> Row:
+    """The block that a tag names in the snapshot of the answer. Raises `NotIndexed`."""
+    column = "finalized_number" if tag == "finalized" else "head_number"
+
+    async def hint() -> int | None:
+        row = await explorer.reader.one(queries.select_tip)
+        number: int | None = None if row is None else row[column]
+        return number
+
+    row = await explorer.hinted(
+        hint,
+        lambda number: explorer.read(queries.select_block, number, None),
+        lambda row: row["number"] == row[column],
+    )
+    if row["number"] is None:
+        raise NotIndexed(
+            f"no block is {tag} yet", indexed_from=row["indexed_from"], indexed_to=row["head_number"]
+        )
+    return row
 
 
 async def _number_of(explorer: Explorer, hash_: bytes) -> int:

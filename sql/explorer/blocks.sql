@@ -1,6 +1,6 @@
 -- name: select_block :one
 -- One block with its header, its round and whether the block above is there; `data` is null where it is not indexed.
--- $1 number, or null for $2; $2 'latest' or 'finalized'; $3 hash, or null: the block must have it
+-- $1 number, $2 hash, or null: the block must have it
 SELECT t.outbox_sequence AS sequence, t.head_number, t.head_hash, t.finalized_number,
        b.number, b.hash,
        (SELECT lower(c.blocks) FROM chain.coverage AS c ORDER BY c.blocks LIMIT 1) AS indexed_from,
@@ -43,8 +43,7 @@ SELECT t.outbox_sequence AS sequence, t.head_number, t.head_hash, t.finalized_nu
        )::text AS data
 FROM chain.tip AS t
 LEFT JOIN chain.blocks AS b
-    ON b.number = coalesce($1::bigint, CASE $2::text WHEN 'finalized' THEN t.finalized_number ELSE t.head_number END)
-   AND b.hash = coalesce($3::bytea, b.hash)
+    ON b.number = $1::bigint AND b.hash = coalesce($2::bytea, b.hash)
 LEFT JOIN chain.consensus_rounds AS r ON r.block_number = b.number;
 
 -- name: select_block_location :value
