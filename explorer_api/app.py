@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import cast
@@ -21,8 +21,9 @@ from explorer_api.clients import Clients
 from explorer_api.deprecation import headers_by_route
 from explorer_api.edge import Edge
 from explorer_api.etherscan import routes as etherscan
+from explorer_api.health import Health
 from explorer_api.limiting import Limiter
-from explorer_api.metrics import HttpMetrics
+from explorer_api.metrics import HttpMetrics, folder
 from explorer_api.pace import BlockPace
 from explorer_api.reading import Explorer
 from explorer_api.routes import (
@@ -35,6 +36,7 @@ from explorer_api.routes import (
     export,
     health,
     network,
+    page,
     pools,
     search,
     tokens,
@@ -45,6 +47,7 @@ from explorer_api.routes import (
 from explorer_api.settings import ExplorerSettings
 from explorer_api.strictness import refuse_unknown_parameters
 from explorer_api.tip import Tip, TipFollower
+from node.client import NodeClient
 from postgres.capabilities import Home, detect
 from postgres.errors import DatabaseError, translated
 from postgres.pool import connect, open_pool
@@ -82,12 +85,19 @@ _NOUNS = (
 )
 
 
-def litestar_app(explorer: Explorer, documented: OpenAPIConfig | None = None) -> Litestar:
+def litestar_app(
+    explorer: Explorer, documented: OpenAPIConfig | None = None, probed: Health | None = None
+) -> Litestar:
     """Routes alone, without edge."""
     nouns = [noun.routes(explorer) for noun in _NOUNS]
     version_1 = Router("/api/v1", route_handlers=[*nouns, documents.routes(explorer)])
     return Litestar(
-        route_handlers=[health.routes(), etherscan.routes(explorer), version_1],
+        route_handlers=[
+            health.routes(probed or Health(explorer)),
+            etherscan.routes(explorer),
+            page.routes(),
+            version_1,
+        ],
         before_request=refuse_unknown_parameters,
         exception_handlers={Exception: lambda _request, error: FaultResponse(error)},
         openapi_config=documented,
@@ -110,23 +120,40 @@ async def running(settings: ExplorerSettings) -> AsyncIterator[Application]:
         await first.close()
     database = replace(database, plans_once=capabilities.home is Home.PLAIN)
     tip = Tip()
-    async with Reader(database, settings.queries.connections, settings.queries.wait_s) as reader:
-        explorer = Explorer(settings, reader, tip)
+    async with (
+        Reader(database, settings.queries.connections, settings.queries.wait_s) as reader,
+        AsyncExitStack() as stack,
+    ):
+        node_settings = settings.node_settings()
+        node = None if node_settings is None else await stack.enter_async_context(NodeClient(node_settings))
+        explorer = Explorer(settings, reader, tip, node)
         keys = ApiKeys(reader)
         redis = settings.redis_settings()
         local = LocalCache(settings.cache.local_bytes_max)
         shared = SharedCache(redis, tip, build_name()) if redis is not None else None
         pace = BlockPace()
-        app = litestar_app(explorer)
+        metrics = HttpMetrics(folder())
+        limiter = Limiter(settings.limits, redis, lambda: tip.channel or "pend")
+        app = litestar_app(explorer, probed=Health(explorer, shared, node, metrics))
+        clients = Clients(settings.http.trusted_proxies, keys)
+        metrics.sources |= {
+            "pend_explorer_outbox_sequence": lambda: tip.sequence,
+            "pend_explorer_local_cache_bytes": lambda: local.size_bytes,
+            "pend_explorer_local_cache_entries": lambda: len(local),
+            "pend_explorer_clients": lambda: len(clients),
+            "pend_explorer_redis_up": lambda: shared is not None and shared.up,
+            "pend_explorer_limits_shared": lambda: limiter.shared.up,
+            "pend_explorer_database_connections_busy": lambda: reader.busy,
+        }
         edge = Edge(
             app=cast(ASGIApp, app),
             settings=settings,
             tip=tip,
             local=local,
             shared=shared,
-            limiter=Limiter(settings.limits),
-            clients=Clients(settings.http.trusted_proxies, keys),
-            metrics=HttpMetrics(),
+            limiter=limiter,
+            clients=clients,
+            metrics=metrics,
             build=build_name(),
             next_block_in_s=pace.next_block_in_s,
             deprecated=headers_by_route(),
@@ -140,6 +167,8 @@ async def running(settings: ExplorerSettings) -> AsyncIterator[Application]:
         tasks = [
             asyncio.create_task(follower.follow(position)),
             asyncio.create_task(_refresh_keys(keys)),
+            asyncio.create_task(limiter.run()),
+            asyncio.create_task(metrics.run()),
         ]
         try:
             yield Application(edge, app, explorer, shared)

@@ -111,9 +111,9 @@ def _bearer(headers: dict[bytes, bytes]) -> bytes | None:
 def _etherscan_key(scope: Any) -> bytes | None:
     """Clients of Etherscan send their key in the query."""
     query: bytes = scope["query_string"]
-    if b"apikey=" not in query:
+    if b"apikey=" not in query.lower():
         return None
     for part in query.split(b"&"):
-        if part.startswith(b"apikey="):
+        if part.lower().startswith(b"apikey="):
             return part[7:] or None
     return None

@@ -18,6 +18,7 @@ Key = int | str
 
 _CHECK_BYTES = 4
 _CHARACTERS_MAX = 512
+_NUMBER_MAX = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,9 @@ def decode(text: str, listing: str, key_types: tuple[type[Key], ...]) -> Cursor:
         raise CursorMalformed(f"cursor is of another list or of other filters; {_ADVICE}")
     if tuple(type(key) for key in wire.keys) != key_types:
         raise CursorMalformed(f"cursor is of another version of this list; {_ADVICE}")
+    numbers = [wire.sequence, wire.block or 0, *(key for key in wire.keys if isinstance(key, int))]
+    if not all(-_NUMBER_MAX <= number <= _NUMBER_MAX for number in numbers):
+        raise CursorMalformed(f"cursor is no cursor; {_ADVICE}")
     return Cursor(tuple(wire.keys), wire.backward, wire.sequence, wire.block)
 
 

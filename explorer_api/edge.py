@@ -23,6 +23,7 @@ from explorer_api.asgi import ASGIApp, Header, Message, Receive, Scope, Send
 from explorer_api.caching.local import LocalCache
 from explorer_api.caching.shared import SharedCache
 from explorer_api.clients import Client, Clients
+from explorer_api.etherscan import envelope as etherscan
 from explorer_api.faults import problem_of
 from explorer_api.limiting import Limiter
 from explorer_api.metrics import HttpMetrics
@@ -110,6 +111,8 @@ class Edge:
         self, target: bytes, scope: Scope, receive: Receive, send: Send, common: list[Header]
     ) -> tuple[Answer | None, str]:
         """From Redis or by the route, once for all who ask the same at the same time."""
+        if scope["path"].startswith(_UNTIMED):
+            return await self._ask(scope, receive, send, common), "stream"
         for _ in range(_FLIGHTS_MAX):
             flight = (target, self.tip.sequence)
             running = self._flights.get(flight)
@@ -179,7 +182,7 @@ class Edge:
                 message["headers"] = [*message["headers"], *common]
             await send(message)
 
-        below: Any = scope if scope["method"] == "GET" else {**scope, "method": "GET"}
+        below: Any = scope if scope["method"] == "GET" else {**scope, "method": "GET", "pend.head": True}
         if scope["path"].startswith(_UNTIMED):
             await self.app(below, receive, pass_on)
         else:
@@ -283,7 +286,7 @@ _ALWAYS: tuple[Header, ...] = (
 )
 _EXPOSED = (
     b"ETag, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, RateLimit-Policy, "
-    b"X-Request-Id, Pend-Block-Number, Pend-Block-Hash, Pend-Finality, Pend-Sequence, "
+    b"X-Request-Id, Pend-Block-Number, Pend-Block-Hash, Pend-Finality, Pend-Sequence, Pend-Complete, "
     b"Deprecation, Sunset, Link"
 )
 _UNTIMED = ("/api/v1/export", "/api/v1/stream")
@@ -299,8 +302,8 @@ def _target(scope: Scope) -> bytes:
     """What is asked for, whoever asks."""
     query = scope["query_string"]
     path = scope["path"].encode()
-    if b"apikey=" in query:
-        query = b"&".join(part for part in query.split(b"&") if not part.startswith(b"apikey="))
+    if b"apikey=" in query.lower():
+        query = b"&".join(part for part in query.split(b"&") if not part.lower().startswith(b"apikey="))
     return b"%s?%s" % (path, query) if query else path
 
 
@@ -345,10 +348,18 @@ async def _preflight(headers: dict[bytes, bytes], common: list[Header], send: Se
 async def _send_problem(
     problem: Problem, scope: Scope, request_id: str, common: list[Header], send: Send
 ) -> None:
+    status, media_type = problem.status, problems.MEDIA_TYPE
     body = problems.encode(problem, scope["path"], request_id)
+    if scope["path"].rstrip("/") in etherscan.PATHS and status in {429, 503}:
+        # Its clients know no other refusal than their own envelope.
+        status, media_type, body = (
+            200,
+            b"application/json",
+            etherscan.refusal(etherscan.of_problem(problem)).body,
+        )
     out = [
         *common,
-        (b"content-type", problems.MEDIA_TYPE),
+        (b"content-type", media_type),
         (b"cache-control", b"no-store"),
         (b"content-length", b"%d" % len(body)),
     ]
@@ -356,7 +367,7 @@ async def _send_problem(
         out.append((b"retry-after", b"%d" % problem.members["retry_after_s"]))
     if problem.status == 405:
         out.append((b"allow", b"GET, HEAD"))
-    await send({"type": "http.response.start", "status": problem.status, "headers": out})
+    await send({"type": "http.response.start", "status": status, "headers": out})
     await send(
         {
             "type": "http.response.body",

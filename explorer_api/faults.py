@@ -64,4 +64,7 @@ def _of_validation(error: ValidationException) -> Problem:
             field = str(fault.get("key", "parameter"))
             message = re.sub(r"^Expected ", "", str(fault.get("message", error.detail)))
             return BadParameter(field, "refused", message)
+    missing = re.search(r"Missing required \w+ parameter '(\w+)'", str(error.detail))
+    if missing is not None:
+        return BadParameter(missing[1], "not given", "a value: this parameter is required")
     return BadParameter("a parameter", "refused", str(error.detail))

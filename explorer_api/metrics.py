@@ -9,6 +9,7 @@ import os
 import secrets
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -96,8 +97,9 @@ class HttpMetrics(Collector):
         if self.file is None:
             return
         written = self.file.with_suffix(".part")
-        written.write_bytes(msgspec.msgpack.encode(self._own(alive=alive)))
-        written.replace(self.file)
+        with suppress(OSError):  # a full disk: the others tell of what was there before
+            written.write_bytes(msgspec.msgpack.encode(self._own(alive=alive)))
+            written.replace(self.file)
 
     def collect(self) -> Iterator[Metric]:
         everyone = list(self._everyone())

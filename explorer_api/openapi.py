@@ -62,6 +62,7 @@ def document(app: Litestar) -> dict[str, Any]:
     raw = msgspec.json.encode(app.openapi_schema.to_schema()).decode()
     schema = cast(dict[str, Any], json.loads(_ENVELOPE.sub(_envelope_name, raw)))
     schema["openapi"] = "3.1.0"
+    _drop_made_up(schema)
     components = schema.setdefault("components", {}).setdefault("schemas", {})
     _describe_fields(components)
     components["ProblemDetails"] = _problem_schema()
@@ -97,7 +98,29 @@ def text(of: dict[str, Any]) -> str:
     return json.dumps(of, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
+_PATTERNS = {
+    "address": "0x[0-9a-fA-F]{40}",
+    "transaction_hash": "0x[0-9a-fA-F]{64}",
+    "block": "[0-9]+|0x[0-9a-fA-F]{64}|latest|finalized",
+    "token_id": "[0-9]+",
+}
+
+
+def _drop_made_up(within: Any) -> None:
+    """Litestar invents values as examples; ours are real answers."""
+    if isinstance(within, dict):
+        within.pop("examples", None)
+        for value in within.values():
+            _drop_made_up(value)
+    elif isinstance(within, list):
+        for value in within:
+            _drop_made_up(value)
+
+
 def _complete(operation: dict[str, Any], example: Any) -> None:
+    for parameter in operation.get("parameters", []):
+        if parameter["in"] == "path" and parameter["name"] in _PATTERNS:
+            parameter["schema"]["pattern"] = f"^(?:{_PATTERNS[parameter['name']]})$"
     responses = operation["responses"]
     for status, description in _REFUSALS.items():
         responses[status] = {

@@ -3,17 +3,17 @@
 import re
 from typing import Annotated, TypeAlias
 
-from litestar.params import Parameter
+from litestar.params import Parameter, PathParameter
 
 from evm.primitives import Address, Hash32, keccak256
-from explorer_api.pages import LIMIT_DEFAULT, LIMIT_MAX
+from explorer_api.pages import LIMIT_MAX
 from explorer_api.problems import BadParameter
 
 BLOCK_NUMBER_MAX = 2**63 - 1
 
 Limit: TypeAlias = Annotated[
     int,
-    Parameter(ge=1, le=LIMIT_MAX, description=f"Rows of a page, 1 to {LIMIT_MAX}.", default=LIMIT_DEFAULT),
+    Parameter(ge=1, le=LIMIT_MAX, description=f"Rows of a page, 1 to {LIMIT_MAX}."),
 ]
 CursorText: TypeAlias = Annotated[
     str | None,
@@ -21,6 +21,23 @@ CursorText: TypeAlias = Annotated[
         description="Where to go on: page.next or page.previous of an answer with the same filters.",
     ),
 ]
+
+AddressInPath: TypeAlias = Annotated[
+    str,
+    PathParameter(
+        description="An address: 0x and 40 hexadecimal digits, in lower case or with its EIP-55 checksum."
+    ),
+]
+BlockInPath: TypeAlias = Annotated[
+    str, PathParameter(description="A block: its number, its hash, `latest` or `finalized`.")
+]
+HashInPath: TypeAlias = Annotated[
+    str, PathParameter(description="The hash of a transaction: 0x and 64 hexadecimal digits.")
+]
+MomentInPath: TypeAlias = Annotated[
+    str, PathParameter(description="Seconds since 1970, or ISO 8601 such as 2026-01-31T12:00:00Z.")
+]
+TokenIdInPath: TypeAlias = Annotated[str, PathParameter(description="The id of an item, in decimal.")]
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}\Z")
 _HASH = re.compile(r"0x[0-9a-fA-F]{64}\Z")

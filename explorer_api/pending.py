@@ -1,7 +1,7 @@
 """Transactions that no indexed block holds yet, as the node tells of them: never stored, never kept."""
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -10,7 +10,6 @@ from evm.primitives import to_hex
 from explorer_api.answers.transactions import PendingTransaction
 from explorer_api.problems import NodeFailed, NotSupported
 from explorer_api.reading import Explorer
-from node.client import NodeClient
 from node.errors import CallRejected, MethodMissing, NodeError
 
 PATIENCE_S = 2.0
@@ -71,19 +70,13 @@ class PendingTransactions:
 
     async def _ask(self, method: str, params: list[Any]) -> Any:
         """Raises `NotSupported` without a node, MethodMissing, `NodeFailed`."""
-        settings = self.explorer.settings.node_settings()
-        if settings is None:
+        node = self.explorer.node
+        if node is None:
             raise NotSupported(
                 "no node is configured here (node.urls), so nothing is known of what is pending"
             )
-        patient = replace(
-            settings,
-            connect_timeout_s=PATIENCE_S,
-            request_timeout_s=PATIENCE_S,
-            deadline_s=PATIENCE_S,
-        )
         try:
-            async with self._turns, asyncio.timeout(2 * PATIENCE_S), NodeClient(patient) as node:
+            async with self._turns, asyncio.timeout(2 * PATIENCE_S):
                 return await node.call(method, params)
         except (MethodMissing, CallRejected) as error:
             if isinstance(error, MethodMissing):

@@ -16,6 +16,7 @@ from explorer_api.pages import Page, PageRequest
 from explorer_api.problems import NotIndexed, TooManyQueries
 from explorer_api.settings import ExplorerSettings
 from explorer_api.tip import Tip
+from node.client import NodeClient
 from postgres.queries import Queries, Query, load
 from postgres.reader import Reader
 
@@ -35,6 +36,8 @@ class Explorer:
     settings: ExplorerSettings
     reader: Reader
     tip: Tip
+    node: NodeClient | None = None
+    """Asked for what is not stored; None where none is configured."""
 
     async def read(self, query: Query, *arguments: Any) -> Row:
         """The one row of a query. Raises `NotIndexed` before a network is recorded."""

@@ -6,12 +6,15 @@ Its defaults are traps: 1,024 connections a worker, idle ones closed after 30 s 
 import gc
 import os
 import socket
+from contextlib import ExitStack
+from tempfile import TemporaryDirectory
 
 from granian.constants import Interfaces, Loops, RuntimeModes
 from granian.http import HTTP1Settings
 from granian.server import Server as Granian
 
 from explorer_api.app import LazyApplication
+from explorer_api.metrics import FOLDER_VARIABLE
 from explorer_api.settings import ExplorerSettings
 from service.settings import load, variable_of
 
@@ -26,22 +29,25 @@ def serve(settings: ExplorerSettings) -> None:
     port = settings.http.port or free_port(settings.http.host)
     os.environ[variable_of("http.port")] = str(port)
     print(f"explorer on http://{settings.http.host}:{port}", flush=True)  # noqa: T201  for people and programs
-    Granian(
-        "explorer_api.serving:application",
-        factory=True,
-        address=settings.http.host,
-        port=port,
-        interface=Interfaces.ASGI,
-        workers=settings.http.workers,
-        loop=Loops.uvloop,
-        runtime_mode=RuntimeModes.st,
-        backlog=_BACKLOG,
-        backpressure=_BACKPRESSURE,
-        http1_settings=HTTP1Settings(header_read_timeout=_KEEP_ALIVE_MS),
-        log_enabled=False,
-        workers_kill_timeout=_DRAIN_S,
-        respawn_failed_workers=True,
-    ).serve()
+    with ExitStack() as stack:
+        if settings.http.workers > 1:
+            os.environ[FOLDER_VARIABLE] = stack.enter_context(TemporaryDirectory(prefix="pend-explorer-"))
+        Granian(
+            "explorer_api.serving:application",
+            factory=True,
+            address=settings.http.host,
+            port=port,
+            interface=Interfaces.ASGI,
+            workers=settings.http.workers,
+            loop=Loops.uvloop,
+            runtime_mode=RuntimeModes.st,
+            backlog=_BACKLOG,
+            backpressure=_BACKPRESSURE,
+            http1_settings=HTTP1Settings(header_read_timeout=_KEEP_ALIVE_MS),
+            log_enabled=False,
+            workers_kill_timeout=_DRAIN_S,
+            respawn_failed_workers=True,
+        ).serve()
 
 
 def application() -> LazyApplication:

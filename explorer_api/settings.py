@@ -14,6 +14,7 @@ from service.sections import MIB, DatabaseSection, HttpUrl, LogSection, NodeSect
 from service.settings import Section, Settings, comma_separated
 
 KIB = 1024
+_NODE_SHARE, _NODE_CONNECT_S = 0.4, 2.0
 
 
 class HttpSection(Section):
@@ -238,8 +239,12 @@ class ExplorerSettings(Settings):
         return self.redis.connection_settings()
 
     def node_settings(self) -> NodeSettings | None:
-        """How the node is asked on a reader's behalf: given up soon. None where there is no node."""
+        """How the node is asked on a reader's behalf: given up well before the reader is answered.
+
+        None where there is no node.
+        """
         node = self.node
+        most_s = self.http.request_timeout_s * _NODE_SHARE
         if not node.urls:
             return None
         return NodeSettings(
@@ -250,8 +255,9 @@ class ExplorerSettings(Settings):
             jwt_token_file=Path(node.token_file) if node.token_file else None,
             tls_ca_file=Path(node.tls_ca_file) if node.tls_ca_file else None,
             connections_max=node.connections_max,
-            request_timeout_s=min(node.request_timeout_s, self.http.request_timeout_s),
-            deadline_s=min(node.retry_deadline_s, self.http.request_timeout_s),
+            connect_timeout_s=min(_NODE_CONNECT_S, most_s),
+            request_timeout_s=min(node.request_timeout_s, most_s),
+            deadline_s=min(node.retry_deadline_s, most_s),
             max_response_bytes=min(node.max_response_bytes, 8 * MIB),
         )
 

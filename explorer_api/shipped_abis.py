@@ -4,7 +4,9 @@ import json
 from functools import cache
 from pathlib import Path
 
-_FOLDER = Path(__file__).parent.parent / "indexer" / "abis"
+import evm
+
+_FOLDER = Path(evm.__file__).parent / "abis"
 
 
 @cache

@@ -18,7 +18,7 @@ async def refuse_unknown_parameters(request: Request[Any, Any, Any]) -> None:
         return
     known = _known.get(id(handler))
     if known is None:
-        names = set(handler.parsed_fn_signature.parameters) - set(request.path_params) - {"request", "scope"}
+        names = _names(handler) - set(request.path_params) - {"request", "scope"}
         known = _known[id(handler)] = frozenset(names)
     for name in request.query_params:
         if name not in known:
@@ -26,3 +26,9 @@ async def refuse_unknown_parameters(request: Request[Any, Any, Any]) -> None:
             raise BadParameter(
                 name, request.query_params[name], f"one of the parameters of this route: {allowed}"
             )
+
+
+def _names(handler: Any) -> set[str]:
+    """Of its parameters, as requests spell them."""
+    parameters = handler.parsed_fn_signature.parameters.items()
+    return {getattr(each.kwarg_definition, "name", None) or name for name, each in parameters}

@@ -38,6 +38,9 @@ CREATE INDEX addresses_contracts ON chain.addresses (contract_block, address) WH
 -- Blocks of one proposer.
 CREATE INDEX consensus_rounds_proposer ON chain.consensus_rounds (proposer, block_number);
 
+-- Rounds in which a proposer was missed: few among very many.
+CREATE INDEX consensus_rounds_late ON chain.consensus_rounds (block_number) WHERE round > 0;
+
 -- The search box: what a name or symbol begins with.
 CREATE INDEX token_metadata_symbol ON chain.token_metadata (lower(symbol) text_pattern_ops);
 CREATE INDEX token_metadata_name ON chain.token_metadata (lower(name) text_pattern_ops);

@@ -579,6 +579,7 @@ CREATE TABLE ops.migrations (
 
 CREATE INDEX addresses_contracts ON chain.addresses USING btree (contract_block, address) WHERE (contract_block IS NOT NULL);
 CREATE INDEX addresses_wallets ON chain.addresses USING btree (first_block, address) WHERE (contract_block IS NULL);
+CREATE INDEX consensus_rounds_late ON chain.consensus_rounds USING btree (block_number) WHERE (round > 0);
 CREATE INDEX consensus_rounds_proposer ON chain.consensus_rounds USING btree (proposer, block_number);
 CREATE INDEX consensus_rounds_votes ON chain.consensus_rounds USING btree (vote_address, proposer, block_number) WHERE (vote_address IS NOT NULL);
 CREATE INDEX contract_codes_block_number ON chain.contract_codes USING btree (block_number);

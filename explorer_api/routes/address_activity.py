@@ -12,7 +12,7 @@ from explorer_api.answers.envelope import Listed
 from explorer_api.answers.internal_transfers import InternalTransfer
 from explorer_api.answers.logs import Log
 from explorer_api.pages import LIMIT_DEFAULT, PageRequest
-from explorer_api.parameters import CursorText, Limit, address_of
+from explorer_api.parameters import AddressInPath, CursorText, Limit, address_of
 from explorer_api.problems import NotSupported
 from explorer_api.reading import Explorer, queries
 from explorer_api.routes.transaction_contents import path_key, require_derived
@@ -32,7 +32,7 @@ def handlers(explorer: Explorer) -> list[Any]:
         responses={200: ResponseSpec(Listed[AddressTransaction], description="A page of transactions")},
     )
     async def list_address_transactions(
-        address: str,
+        address: AddressInPath,
         limit: Limit = LIMIT_DEFAULT,
         cursor: CursorText = None,
         role: Annotated[
@@ -73,7 +73,7 @@ def handlers(explorer: Explorer) -> list[Any]:
         responses={200: ResponseSpec(Listed[Log], description="A page of logs")},
     )
     async def list_address_logs(
-        address: str, limit: Limit = LIMIT_DEFAULT, cursor: CursorText = None
+        address: AddressInPath, limit: Limit = LIMIT_DEFAULT, cursor: CursorText = None
     ) -> AnswerResponse:
         address_ = address_of("address", address)
         request = PageRequest.of(f"address_logs:{address_.hex()}", limit, cursor, (int, int))
@@ -98,7 +98,7 @@ def handlers(explorer: Explorer) -> list[Any]:
         responses={200: ResponseSpec(Listed[InternalTransfer], description="A page of internal transfers")},
     )
     async def list_address_internal_transfers(
-        address: str, limit: Limit = LIMIT_DEFAULT, cursor: CursorText = None
+        address: AddressInPath, limit: Limit = LIMIT_DEFAULT, cursor: CursorText = None
     ) -> AnswerResponse:
         address_ = address_of("address", address)
         listing = f"address_internal_transfers:{address_.hex()}"

@@ -13,7 +13,7 @@ from explorer_api.answers.envelope import Listed
 from explorer_api.answers.token_transfers import AddressTokenTransfer
 from explorer_api.keyset import number_key
 from explorer_api.pages import LIMIT_DEFAULT, PageRequest
-from explorer_api.parameters import CursorText, Limit, address_of
+from explorer_api.parameters import AddressInPath, CursorText, Limit, address_of
 from explorer_api.problems import NotDerived, NotSupported
 from explorer_api.reading import Explorer, Row, queries
 from explorer_api.routes.transaction_contents import require_derived
@@ -34,7 +34,7 @@ def handlers(explorer: Explorer) -> list[Any]:
         responses={200: ResponseSpec(Listed[AddressTokenTransfer], description="A page of token transfers")},
     )
     async def list_address_token_transfers(
-        address: str,
+        address: AddressInPath,
         limit: Limit = LIMIT_DEFAULT,
         cursor: CursorText = None,
         token: TokenText = None,
@@ -70,7 +70,10 @@ def handlers(explorer: Explorer) -> list[Any]:
         responses={200: ResponseSpec(Listed[BalanceChange], description="A page of balances")},
     )
     async def list_address_balance_history(
-        address: str, limit: Limit = LIMIT_DEFAULT, cursor: CursorText = None, token: TokenText = None
+        address: AddressInPath,
+        limit: Limit = LIMIT_DEFAULT,
+        cursor: CursorText = None,
+        token: TokenText = None,
     ) -> AnswerResponse:
         address_ = address_of("address", address)
         if token is None:

@@ -8,7 +8,7 @@ from explorer_api.answers.addresses import Address, AddressCounters, HeldToken
 from explorer_api.answers.envelope import Listed, One
 from explorer_api.keyset import address_key, number_key
 from explorer_api.pages import LIMIT_DEFAULT, PageRequest
-from explorer_api.parameters import CursorText, Limit, address_of
+from explorer_api.parameters import AddressInPath, CursorText, Limit, address_of
 from explorer_api.reading import Explorer, queries
 from explorer_api.routes import address_activity, address_transfers
 from explorer_api.routes.transaction_contents import require_derived
@@ -23,7 +23,7 @@ def routes(explorer: Explorer) -> Router:
         operation_id="getAddress",
         responses={200: ResponseSpec(One[Address], description="The address")},
     )
-    async def get_address(address: str) -> AnswerResponse:
+    async def get_address(address: AddressInPath) -> AnswerResponse:
         address_ = address_of("address", address)
 
         async def hint() -> int | None:
@@ -47,7 +47,7 @@ def routes(explorer: Explorer) -> Router:
         operation_id="getAddressCounters",
         responses={200: ResponseSpec(One[AddressCounters], description="The counters")},
     )
-    async def get_address_counters(address: str) -> AnswerResponse:
+    async def get_address_counters(address: AddressInPath) -> AnswerResponse:
         row = await explorer.read(queries.select_address_counters, address_of("address", address))
         require_derived(row, None, "addresses")
         return explorer.answer(row)
@@ -59,7 +59,7 @@ def routes(explorer: Explorer) -> Router:
         responses={200: ResponseSpec(Listed[HeldToken], description="A page of holdings, by token")},
     )
     async def list_address_tokens(
-        address: str, limit: Limit = LIMIT_DEFAULT, cursor: CursorText = None
+        address: AddressInPath, limit: Limit = LIMIT_DEFAULT, cursor: CursorText = None
     ) -> AnswerResponse:
         address_ = address_of("address", address)
         request = PageRequest.of(f"address_tokens:{address_.hex()}", limit, cursor, (str, int, str))

@@ -16,7 +16,7 @@ from explorer_api.answers.logs import Log
 from explorer_api.answers.transactions import TransactionSummary
 from explorer_api.block_times import block_at, moment_of
 from explorer_api.pages import LIMIT_DEFAULT, PageRequest
-from explorer_api.parameters import CursorText, Limit, block_number_of, hash_of
+from explorer_api.parameters import BlockInPath, CursorText, Limit, MomentInPath, block_number_of, hash_of
 from explorer_api.problems import BadParameter, NotFound
 from explorer_api.reading import Explorer, Row, queries
 from explorer_api.routes.blocks import TAGS, absent
@@ -33,7 +33,7 @@ def routes(explorer: Explorer) -> Router:
         responses={200: ResponseSpec(Listed[TransactionSummary], description="A page of transactions")},
     )
     async def list_block_transactions(
-        block: str, limit: Limit = LIMIT_DEFAULT, cursor: CursorText = None
+        block: BlockInPath, limit: Limit = LIMIT_DEFAULT, cursor: CursorText = None
     ) -> AnswerResponse:
         request = PageRequest.of(f"block_transactions:{block.lower()}", limit, cursor, (int, int))
         row = await _within(
@@ -53,7 +53,7 @@ def routes(explorer: Explorer) -> Router:
         responses={200: ResponseSpec(Listed[Log], description="A page of logs")},
     )
     async def list_block_logs(
-        block: str, limit: Limit = LIMIT_DEFAULT, cursor: CursorText = None
+        block: BlockInPath, limit: Limit = LIMIT_DEFAULT, cursor: CursorText = None
     ) -> AnswerResponse:
         request = PageRequest.of(f"block_logs:{block.lower()}", limit, cursor, (int, int))
         row = await _within(
@@ -73,7 +73,7 @@ def routes(explorer: Explorer) -> Router:
         responses={200: ResponseSpec(One[BlockSummary], description="The block")},
     )
     async def get_block_by_time(
-        timestamp: str,
+        timestamp: MomentInPath,
         closest: Annotated[
             Literal["before", "after"],
             Parameter(description="before: the last block up to the time; after: the first from it on."),

@@ -9,7 +9,7 @@ from explorer_api.answer import AnswerResponse
 from explorer_api.answers.blocks import Block, BlockSummary
 from explorer_api.answers.envelope import Listed, One
 from explorer_api.pages import LIMIT_DEFAULT, PageRequest
-from explorer_api.parameters import CursorText, Limit, block_number_of, hash_of
+from explorer_api.parameters import BlockInPath, CursorText, Limit, block_number_of, hash_of
 from explorer_api.problems import BadParameter, NotFound, NotIndexed
 from explorer_api.reading import Explorer, Row, queries
 from explorer_api.windows import widening
@@ -49,7 +49,7 @@ def routes(explorer: Explorer) -> Router:
         operation_id="getBlock",
         responses={200: ResponseSpec(One[Block], description="The block")},
     )
-    async def get_block(block: str) -> AnswerResponse:
+    async def get_block(block: BlockInPath) -> AnswerResponse:
         if block in TAGS:
             row = await _tagged(explorer, block)
             return explorer.answer(row)

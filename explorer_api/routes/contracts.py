@@ -20,7 +20,7 @@ from explorer_api.answers.contracts import (
 from explorer_api.answers.envelope import Listed, One
 from explorer_api.keyset import address_key
 from explorer_api.pages import LIMIT_DEFAULT, PageRequest
-from explorer_api.parameters import CursorText, Limit, address_of
+from explorer_api.parameters import AddressInPath, CursorText, Limit, address_of
 from explorer_api.problems import BadParameter, NotFound
 from explorer_api.reading import Explorer, Row, queries
 from explorer_api.routes.events import FromBlock, ToBlock, check_order, reach, require_indexed
@@ -74,7 +74,7 @@ def routes(explorer: Explorer) -> Router:
         operation_id="getContract",
         responses={200: ResponseSpec(One[Contract], description="The contract")},
     )
-    async def get_contract(address: str) -> AnswerResponse:
+    async def get_contract(address: AddressInPath) -> AnswerResponse:
         row = await _about(explorer, queries.select_contract, address_of("address", address))
         return explorer.answer(row)
 
@@ -84,7 +84,7 @@ def routes(explorer: Explorer) -> Router:
         operation_id="getContractAbi",
         responses={200: ResponseSpec(One[ContractAbis], description="ABIs with their entries")},
     )
-    async def get_abi(address: str) -> AnswerResponse:
+    async def get_abi(address: AddressInPath) -> AnswerResponse:
         row = await _about(explorer, queries.select_contract_abis, address_of("address", address))
         return explorer.answer(row, ttl_s=explorer.settings.cache.static_s)
 
@@ -98,7 +98,7 @@ def routes(explorer: Explorer) -> Router:
     )
     async def list_events(
         request: Request[object, object, State],
-        address: str,
+        address: AddressInPath,
         name: Annotated[
             str | None,
             Parameter(
@@ -146,7 +146,7 @@ def routes(explorer: Explorer) -> Router:
         responses={200: ResponseSpec(Listed[Interaction], description="A page of calls")},
     )
     async def list_interactions(
-        address: str, limit: Limit = LIMIT_DEFAULT, cursor: CursorText = None
+        address: AddressInPath, limit: Limit = LIMIT_DEFAULT, cursor: CursorText = None
     ) -> AnswerResponse:
         contract = address_of("address", address)
         page = PageRequest.of(f"interactions:{contract.hex()}", limit, cursor, (int, int))

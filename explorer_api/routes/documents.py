@@ -4,6 +4,7 @@ import importlib.util
 from pathlib import Path
 
 from litestar import Router, get
+from litestar.params import FromPath
 
 from explorer_api import openapi
 from explorer_api.answer import Answer, AnswerResponse, Lifetime
@@ -55,7 +56,7 @@ def routes(explorer: Explorer) -> Router:
         return static(_VIEWER.encode(), "text/html; charset=utf-8")
 
     @get("/docs/{name:str}", include_in_schema=False)
-    async def viewer_file(name: str) -> AnswerResponse:
+    async def viewer_file(name: FromPath[str]) -> AnswerResponse:
         if name == "viewer.js":
             return static(_START.encode(), "text/javascript; charset=utf-8")
         if name not in _FILES:

@@ -13,13 +13,10 @@ _KEPT_S = 0.2
 _NOT_STORED = ((b"cache-control", b"no-store"),)
 
 
-def routes(health: Health | None = None) -> Router:
+def routes(health: Health) -> Router:
     @get("/ping", include_in_schema=False)
     async def ping() -> AnswerResponse:
         return _live(b"pong", media_type="text/plain; charset=utf-8")
-
-    if health is None:
-        return Router("/", route_handlers=[ping])
 
     @get(
         "/health/live",

@@ -4,6 +4,7 @@ from importlib.resources import files
 
 from litestar import Router, get
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 
 from explorer_api.answer import Answer, AnswerResponse, Lifetime
 from explorer_api.problems import UnknownRoute
@@ -22,7 +23,8 @@ _MEDIA_TYPES = {
 
 def routes() -> Router:
     answers = {
-        file.name: _answer(file.name, file.read_bytes()) for file in files("explorer_api.page").iterdir()
+        file.name: _answer(file.name, file.read_bytes())
+        for file in (files("explorer_api") / "page").iterdir()
     }
 
     @get("/", include_in_schema=False, any_parameters=True)
@@ -30,7 +32,7 @@ def routes() -> Router:
         return AnswerResponse(answers["index.html"])
 
     @get("/page/{name:str}", include_in_schema=False)
-    async def page_file(name: str) -> AnswerResponse:
+    async def page_file(name: FromPath[str]) -> AnswerResponse:
         answer = answers.get(name)
         if answer is None:
             raise UnknownRoute("the page has no such file")

@@ -11,7 +11,7 @@ from explorer_api.answers.envelope import Listed, One
 from explorer_api.answers.pools import Pool, PoolFlow, PoolPosition, PoolSeries
 from explorer_api.keyset import address_key, number_key
 from explorer_api.pages import LIMIT_DEFAULT, PageRequest
-from explorer_api.parameters import CursorText, Limit, address_of
+from explorer_api.parameters import AddressInPath, CursorText, Limit, address_of
 from explorer_api.problems import NotFound
 from explorer_api.reading import Explorer, Row, queries
 from explorer_api.series import From, Interval, Span, To
@@ -46,7 +46,7 @@ def routes(explorer: Explorer) -> Router:
         operation_id="getPool",
         responses={200: ResponseSpec(One[Pool], description="The pool")},
     )
-    async def get_pool(address: str) -> AnswerResponse:
+    async def get_pool(address: AddressInPath) -> AnswerResponse:
         row = await _within(explorer, queries.select_pool, lambda pool: [pool], address)
         if row["data"] is None:
             raise _no_pool()
@@ -59,7 +59,7 @@ def routes(explorer: Explorer) -> Router:
         responses={200: ResponseSpec(Listed[PoolPosition], description="A page of positions")},
     )
     async def list_investors(
-        address: str, limit: Limit = LIMIT_DEFAULT, cursor: CursorText = None
+        address: AddressInPath, limit: Limit = LIMIT_DEFAULT, cursor: CursorText = None
     ) -> AnswerResponse:
         page = PageRequest.of(f"pool_investors:{address.lower()}", limit, cursor, (str, str))
         *before, balance, wallet = page.arguments()
@@ -78,7 +78,7 @@ def routes(explorer: Explorer) -> Router:
         responses={200: ResponseSpec(Listed[PoolFlow], description="A page of flows")},
     )
     async def list_flows(
-        address: str, limit: Limit = LIMIT_DEFAULT, cursor: CursorText = None
+        address: AddressInPath, limit: Limit = LIMIT_DEFAULT, cursor: CursorText = None
     ) -> AnswerResponse:
         pool = address_of("address", address)
         page = PageRequest.of(f"pool_flows:{pool.hex()}", limit, cursor, (int, int))
@@ -106,7 +106,7 @@ def routes(explorer: Explorer) -> Router:
         responses={200: ResponseSpec(One[PoolSeries], description="One point for each hour or day")},
     )
     async def get_series(
-        address: str, interval: Interval = "day", from_: From = None, to: To = None
+        address: AddressInPath, interval: Interval = "day", from_: From = None, to: To = None
     ) -> AnswerResponse:
         span = Span.of(interval, from_, to)
         row = await _within(

@@ -12,7 +12,7 @@ from explorer_api.answers.token_transfers import TokenTransfer
 from explorer_api.answers.tokens import ItemOwner, TokenItem
 from explorer_api.keyset import address_key, number_key
 from explorer_api.pages import LIMIT_DEFAULT, PageRequest
-from explorer_api.parameters import CursorText, Limit, address_of
+from explorer_api.parameters import AddressInPath, CursorText, Limit, TokenIdInPath, address_of
 from explorer_api.problems import BadParameter, NotFound
 from explorer_api.reading import Explorer, Row, queries
 from explorer_api.routes.events import reach
@@ -31,7 +31,7 @@ def item_handlers(explorer: Explorer) -> list[HTTPRouteHandler]:
         responses={200: ResponseSpec(Listed[TokenItem], description="A page of items")},
     )
     async def list_items(
-        address: str, limit: Limit = LIMIT_DEFAULT, cursor: CursorText = None
+        address: AddressInPath, limit: Limit = LIMIT_DEFAULT, cursor: CursorText = None
     ) -> AnswerResponse:
         token = address_of("address", address)
         request = PageRequest.of(f"items:{token.hex()}", limit, cursor, (str,))
@@ -50,7 +50,7 @@ def item_handlers(explorer: Explorer) -> list[HTTPRouteHandler]:
         operation_id="getTokenItem",
         responses={200: ResponseSpec(One[TokenItem], description="The item")},
     )
-    async def get_item(address: str, token_id: str) -> AnswerResponse:
+    async def get_item(address: AddressInPath, token_id: TokenIdInPath) -> AnswerResponse:
         token, item = address_of("address", address), token_id_of("token_id", token_id)
         row = await explorer.read(queries.select_token_item, token, item, OWNERS_OF_AN_ITEM)
         require_derived(row, None, "token balances")
@@ -68,7 +68,10 @@ def item_handlers(explorer: Explorer) -> list[HTTPRouteHandler]:
         responses={200: ResponseSpec(Listed[ItemOwner], description="A page of owners")},
     )
     async def list_owners(
-        address: str, token_id: str, limit: Limit = LIMIT_DEFAULT, cursor: CursorText = None
+        address: AddressInPath,
+        token_id: TokenIdInPath,
+        limit: Limit = LIMIT_DEFAULT,
+        cursor: CursorText = None,
     ) -> AnswerResponse:
         token, item = address_of("address", address), token_id_of("token_id", token_id)
         request = PageRequest.of(f"owners:{token.hex()}:{item}", limit, cursor, (str,))
@@ -86,7 +89,10 @@ def item_handlers(explorer: Explorer) -> list[HTTPRouteHandler]:
         responses={200: ResponseSpec(Listed[TokenTransfer], description="A page of transfers")},
     )
     async def list_item_transfers(
-        address: str, token_id: str, limit: Limit = LIMIT_DEFAULT, cursor: CursorText = None
+        address: AddressInPath,
+        token_id: TokenIdInPath,
+        limit: Limit = LIMIT_DEFAULT,
+        cursor: CursorText = None,
     ) -> AnswerResponse:
         item = token_id_of("token_id", token_id)
         return await transfers_of(explorer, address_of("address", address), item, limit, cursor)

@@ -12,7 +12,7 @@ from explorer_api.answers.token_transfers import TokenTransfer
 from explorer_api.answers.tokens import Holder, Token, TokenOrder, TokenSummary
 from explorer_api.keyset import address_key, number_key
 from explorer_api.pages import LIMIT_DEFAULT, PageRequest
-from explorer_api.parameters import CursorText, Limit, address_of
+from explorer_api.parameters import AddressInPath, CursorText, Limit, address_of
 from explorer_api.problems import BadParameter
 from explorer_api.reading import Explorer, queries
 from explorer_api.routes.token_items import item_handlers, no_token, token_id_of, transfers_of
@@ -51,7 +51,7 @@ def routes(explorer: Explorer) -> Router:
         operation_id="getToken",
         responses={200: ResponseSpec(One[Token], description="The token")},
     )
-    async def get_token(address: str) -> AnswerResponse:
+    async def get_token(address: AddressInPath) -> AnswerResponse:
         row = await explorer.read(queries.select_token, address_of("address", address))
         require_derived(row, None, "token balances")
         if row["data"] is None:
@@ -65,7 +65,7 @@ def routes(explorer: Explorer) -> Router:
         responses={200: ResponseSpec(Listed[Holder], description="A page of holders")},
     )
     async def list_holders(
-        address: str,
+        address: AddressInPath,
         standard: StandardNumber = None,
         limit: Limit = LIMIT_DEFAULT,
         cursor: CursorText = None,
@@ -95,7 +95,10 @@ def routes(explorer: Explorer) -> Router:
         responses={200: ResponseSpec(Listed[TokenTransfer], description="A page of transfers")},
     )
     async def list_transfers(
-        address: str, token_id: TokenId = None, limit: Limit = LIMIT_DEFAULT, cursor: CursorText = None
+        address: AddressInPath,
+        token_id: TokenId = None,
+        limit: Limit = LIMIT_DEFAULT,
+        cursor: CursorText = None,
     ) -> AnswerResponse:
         item = None if token_id is None else token_id_of("token_id", token_id)
         return await transfers_of(explorer, address_of("address", address), item, limit, cursor)

@@ -14,7 +14,7 @@ from explorer_api.answers.logs import Log
 from explorer_api.answers.token_transfers import TokenTransfer
 from explorer_api.cursors import Key
 from explorer_api.pages import LIMIT_DEFAULT, PageRequest
-from explorer_api.parameters import CursorText, Limit, hash_of
+from explorer_api.parameters import CursorText, HashInPath, Limit, hash_of
 from explorer_api.problems import CursorMalformed, NotDerived, NotFound
 from explorer_api.reading import Explorer, Row, queries
 
@@ -29,7 +29,7 @@ def handlers(explorer: Explorer) -> list[Any]:
         responses={200: ResponseSpec(Listed[Log], description="A page of logs")},
     )
     async def list_transaction_logs(
-        transaction_hash: str, limit: Limit = LIMIT_DEFAULT, cursor: CursorText = None
+        transaction_hash: HashInPath, limit: Limit = LIMIT_DEFAULT, cursor: CursorText = None
     ) -> AnswerResponse:
         hash_ = hash_of("transaction_hash", transaction_hash)
         request = PageRequest.of(f"transaction_logs:{hash_.hex()}", limit, cursor, (int, int))
@@ -47,7 +47,7 @@ def handlers(explorer: Explorer) -> list[Any]:
         responses={200: ResponseSpec(Listed[TokenTransfer], description="A page of token transfers")},
     )
     async def list_transaction_token_transfers(
-        transaction_hash: str, limit: Limit = LIMIT_DEFAULT, cursor: CursorText = None
+        transaction_hash: HashInPath, limit: Limit = LIMIT_DEFAULT, cursor: CursorText = None
     ) -> AnswerResponse:
         hash_ = hash_of("transaction_hash", transaction_hash)
         listing = f"transaction_token_transfers:{hash_.hex()}"
@@ -69,7 +69,7 @@ def handlers(explorer: Explorer) -> list[Any]:
         responses={200: ResponseSpec(Listed[InternalTransfer], description="A page of internal transfers")},
     )
     async def list_transaction_internal_transfers(
-        transaction_hash: str, limit: Limit = LIMIT_DEFAULT, cursor: CursorText = None
+        transaction_hash: HashInPath, limit: Limit = LIMIT_DEFAULT, cursor: CursorText = None
     ) -> AnswerResponse:
         hash_ = hash_of("transaction_hash", transaction_hash)
         listing = f"transaction_internal_transfers:{hash_.hex()}"

@@ -11,7 +11,7 @@ from explorer_api.answer import AnswerResponse, Lifetime
 from explorer_api.answers.envelope import Listed
 from explorer_api.answers.transactions import PendingTransaction, TransactionAnswer, TransactionSummary
 from explorer_api.pages import LIMIT_DEFAULT, Page, PageRequest
-from explorer_api.parameters import CursorText, Limit, block_number_of, hash_of
+from explorer_api.parameters import CursorText, HashInPath, Limit, block_number_of, hash_of
 from explorer_api.pending import PendingTransactions
 from explorer_api.problems import BadParameter, NodeFailed, NotFound, NotSupported
 from explorer_api.reading import Explorer, Row, queries
@@ -108,7 +108,7 @@ def routes(explorer: Explorer) -> Router:
         operation_id="getTransaction",
         responses={200: ResponseSpec(TransactionAnswer, description="The transaction")},
     )
-    async def get_transaction(transaction_hash: str) -> AnswerResponse:
+    async def get_transaction(transaction_hash: HashInPath) -> AnswerResponse:
         hash_ = hash_of("transaction_hash", transaction_hash)
 
         async def hint() -> int | None:

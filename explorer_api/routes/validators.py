@@ -10,7 +10,7 @@ from explorer_api.answer import AnswerResponse, Lifetime
 from explorer_api.answers.envelope import Listed, One
 from explorer_api.answers.validators import AgreedBlock, Uptime, Validator, ValidatorSet
 from explorer_api.pages import LIMIT_DEFAULT, PageRequest
-from explorer_api.parameters import CursorText, Limit, address_of, block_number_of
+from explorer_api.parameters import AddressInPath, CursorText, Limit, address_of, block_number_of
 from explorer_api.problems import BadParameter, NotDerived, NotFound
 from explorer_api.reading import Explorer, Row, queries
 from explorer_api.series import From, Interval, Span, To
@@ -48,7 +48,7 @@ def routes(explorer: Explorer) -> Router:
         operation_id="getValidator",
         responses={200: ResponseSpec(One[Validator], description="The validator")},
     )
-    async def get_validator(address: str) -> AnswerResponse:
+    async def get_validator(address: AddressInPath) -> AnswerResponse:
         row = await explorer.read(queries.select_validator, address_of("address", address))
         _require_derived(row, None)
         if row["data"] is None:
@@ -62,7 +62,7 @@ def routes(explorer: Explorer) -> Router:
         responses={200: ResponseSpec(One[Uptime], description="One point for each hour or day")},
     )
     async def get_uptime(
-        address: str, interval: Interval = "hour", from_: From = None, to: To = None
+        address: AddressInPath, interval: Interval = "hour", from_: From = None, to: To = None
     ) -> AnswerResponse:
         span = Span.of(interval, from_, to)
         row = await explorer.read(
@@ -80,7 +80,7 @@ def routes(explorer: Explorer) -> Router:
         responses={200: ResponseSpec(Listed[AgreedBlock], description="A page of blocks")},
     )
     async def list_blocks(
-        address: str, limit: Limit = LIMIT_DEFAULT, cursor: CursorText = None
+        address: AddressInPath, limit: Limit = LIMIT_DEFAULT, cursor: CursorText = None
     ) -> AnswerResponse:
         proposer = address_of("address", address)
         request = PageRequest.of(f"validator_blocks:{proposer.hex()}", limit, cursor, (int,))

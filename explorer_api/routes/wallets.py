@@ -11,7 +11,7 @@ from explorer_api.answers.envelope import Listed, One
 from explorer_api.answers.wallets import Wallet, WalletOrder
 from explorer_api.keyset import address_key
 from explorer_api.pages import LIMIT_DEFAULT, PageRequest
-from explorer_api.parameters import CursorText, Limit, address_of
+from explorer_api.parameters import AddressInPath, CursorText, Limit, address_of
 from explorer_api.problems import NotFound
 from explorer_api.reading import Explorer, Row, queries
 from explorer_api.routes.transaction_contents import require_derived
@@ -54,7 +54,7 @@ def routes(explorer: Explorer) -> Router:
         operation_id="getWallet",
         responses={200: ResponseSpec(One[Wallet], description="The wallet")},
     )
-    async def get_wallet(address: str) -> AnswerResponse:
+    async def get_wallet(address: AddressInPath) -> AnswerResponse:
         asked = address_of("address", address)
 
         async def blocks() -> Any:

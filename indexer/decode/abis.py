@@ -7,12 +7,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import evm
 from evm.abi.entries import Abi, CustomError, Event, Function, Parameter
 from evm.abi.reading import read_abi
 from evm.abi.types import AbiType, Array, Component, Tuple
 from evm.primitives import keccak256
 
-FOLDER = Path(__file__).parent.parent / "abis"
+FOLDER = Path(evm.__file__).parent / "abis"
 
 # Of two built-in events with one layout the first is taken.
 _BUILT_IN = ("pend_pool", "erc20", "erc721", "erc1155", "erc1967", "openzeppelin")

@@ -149,7 +149,9 @@ def test_demo_on_qbft_asked_for_a_changed_hash_shows_the_alarm(tmp_path: Path) -
         demo.leaves_nothing()
     assert "ALARM: the daemon stopped by itself with exit code 6" in demo.output()
     assert re.search(r"block \d+ is final with hash 0x", demo.output())
-    assert claims(demo.output()) == dict.fromkeys(("backfill", "follow", "alarm", "verify", "evidence"), "ok")
+    assert claims(demo.output()) == dict.fromkeys(
+        ("backfill", "follow", "alarm", "explorer", "verify", "evidence"), "ok"
+    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -64,3 +64,30 @@ def sql(explored: Explored) -> Iterator[psycopg.Connection[psycopg.rows.DictRow]
         explored.dsn, autocommit=True, row_factory=psycopg.rows.dict_row, options="-c search_path=chain"
     ) as connection:
         yield connection
+
+
+CHUNK_BLOCKS = 20
+
+
+@pytest.fixture(scope="session")
+def chunked(explored: Explored, timescale_home: DatabaseServer) -> Iterator[str]:
+    """The same chain where facts are hypertables of small chunks."""
+    dsn = timescale_home.create(template=timescale_home.template())
+    with psycopg.connect(explored.dsn) as there, psycopg.connect(dsn, autocommit=True) as here:
+        here.execute("SELECT chain.resize_chunks(%s)", (CHUNK_BLOCKS,))
+        here.execute("SET session_replication_role = replica")
+        tables = there.execute(
+            "SELECT c.oid::regclass::text, array_to_string(chain.stored_columns(c.oid), ', ') FROM pg_class c"
+            " WHERE relnamespace = 'chain'::regnamespace AND relkind = 'r' AND relname <> 'facts'"
+        ).fetchall()
+        for table, columns in tables:
+            here.execute(f"DELETE FROM {table}".encode())
+            with (
+                there.cursor().copy(f"COPY (SELECT {columns} FROM {table}) TO STDOUT".encode()) as rows,
+                here.cursor().copy(f"COPY {table} ({columns}) FROM STDIN".encode()) as copy,
+            ):
+                for row in rows:
+                    copy.write(row)
+        here.execute("ANALYZE")
+    yield dsn
+    timescale_home.drop(dsn)

@@ -18,6 +18,7 @@ import aiohttp
 import msgspec
 import psycopg
 
+from explorer_api.openapi import EXAMPLES
 from postgres import children
 from tests.database import DatabaseServer
 
@@ -165,6 +166,14 @@ async def problem(api: aiohttp.ClientSession, path: str, status: int, **headers:
         assert details["status"] == status
         assert details["request_id"] == answer.headers["x-request-id"]
         return details
+
+
+def record_example(operation: str, body: bytes) -> None:
+    """Keep an answer as the example of its operation in the OpenAPI document, when that is asked for."""
+    if os.environ.get("PEND_TEST_EXAMPLES") == "1":
+        kept = json.loads(EXAMPLES.read_text()) if EXAMPLES.is_file() else {}
+        kept[operation] = json.loads(body)
+        EXAMPLES.write_text(json.dumps(kept, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
 
 
 async def walk(api: aiohttp.ClientSession, path: str, shape: Any, *, limit: int) -> list[Any]:

@@ -16,9 +16,6 @@ from explorer_api.pages import PageRequest
 from explorer_api.reading import queries
 from postgres.queries import Query
 from tests.integration.explorer_api.explorers import Explored, explorer_process
-from tests.integration.explorer_api.test_events_bounded import chunked
-
-__all__ = ["chunked"]
 
 Sql = psycopg.Connection[dict[str, Any]]
 Kinds = tuple[type[int] | type[str], ...]

@@ -10,7 +10,7 @@ import pytest
 from explorer_api.answers.envelope import Listed, One
 from explorer_api.answers.transactions import PendingTransaction
 from tests.anvil import Anvil, require_anvil, running_anvil
-from tests.integration.explorer_api.explorers import Explored, explorer_process, get, problem
+from tests.integration.explorer_api.explorers import Explored, explorer_process, get, problem, record_example
 
 RICH = "0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266"  # unlocked and funded on anvil
 PAID = "0x" + "c3" * 20
@@ -65,6 +65,7 @@ async def test_pending_transaction_is_told_as_the_node_has_it(
     assert [each.hash for each in short.data] == [first]
     async with api_of_waiting.get("/api/v1/transactions/pending") as live:
         assert "immutable" not in live.headers["cache-control"]
+        record_example("listPendingTransactions", await live.read())
 
 
 async def test_node_without_a_pool_of_transactions_is_not_supported(api: aiohttp.ClientSession) -> None:

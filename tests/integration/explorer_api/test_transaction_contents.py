@@ -12,7 +12,14 @@ from explorer_api.answers.internal_transfers import InternalTransfer
 from explorer_api.answers.logs import Log
 from explorer_api.answers.token_transfers import TokenTransfer
 from explorer_api.answers.transactions import Transaction
-from tests.integration.explorer_api.explorers import Explored, explorer_process, get, problem, walk
+from tests.integration.explorer_api.explorers import (
+    Explored,
+    explorer_process,
+    get,
+    problem,
+    record_example,
+    walk,
+)
 
 Sql = psycopg.Connection[dict[str, Any]]
 
@@ -104,6 +111,10 @@ async def test_internal_transfers_of_traced_blocks(explored: Explored, tmp_path:
                 assert [each.trace_address for each in of_one] == [[], [0], [0, 1]]
                 assert [each.error for each in of_one] == [None, None, "Reverted"]
                 assert {each.value for each in of_one} == {str(20 * 10**18)}
+                async with api.get(f"{path}/internal-transfers?limit=2") as answer:
+                    record_example("listTransactionInternalTransfers", await answer.read())
+                async with api.get(f"/api/v1/addresses/{PAID}/internal-transfers?limit=2") as answer:
+                    record_example("listAddressInternalTransfers", await answer.read())
                 whole = await get(api, path, One[Transaction])
                 assert whole.data.internal_transfers == of_one
                 for address in (PAYER, PAID):

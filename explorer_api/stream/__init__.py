@@ -1,0 +1,1 @@
+"""What is committed, told to whoever listens, as it is committed (docs/streams.md)."""
