@@ -68,7 +68,7 @@ class ChartPoint(msgspec.Struct, forbid_unknown_fields=True):
     """One hour or day; null where the figure is not known."""
 
     time: datetime
-    value: int | float | str | None
+    value: float | str | None
     """A number; fees are wei, as text."""
 
 
