@@ -1,14 +1,15 @@
 """The explorer with everything but PostgreSQL: each query is answered once, then with the same row again."""
 
-import sys
 from typing import Any
 
 import asyncpg
 
 import explorer_api.app
 from explorer_api import serving
+from explorer_api.settings import ExplorerSettings
 from postgres.queries import Query
 from postgres.reader import Reader
+from service.settings import load
 
 _rows: dict[str, asyncpg.Record | None] = {}
 
@@ -28,11 +29,8 @@ def application() -> Any:
 
 
 def main() -> None:
-    serving.TARGET = "benchmarks.no_database:application"
-    sys.argv = ["pend-explorer", "serve"]
-    from explorer_api.__main__ import main as explore  # noqa: PLC0415  after the target is set
-
-    explore()
+    settings = load(ExplorerSettings).settings
+    serving.serve(settings, "benchmarks.no_database:application")
 
 
 if __name__ == "__main__":

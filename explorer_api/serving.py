@@ -3,7 +3,6 @@
 Its defaults are traps: 1,024 connections a worker, idle ones closed after 30 s (PERF_API.md 5).
 """
 
-import gc
 import os
 import socket
 from contextlib import ExitStack
@@ -16,6 +15,7 @@ from granian.server import Server as Granian
 from explorer_api.app import LazyApplication
 from explorer_api.metrics import FOLDER_VARIABLE
 from explorer_api.settings import ExplorerSettings
+from service.open_files import raise_limit
 from service.settings import load, variable_of
 
 _BACKLOG = 4_096
@@ -24,8 +24,9 @@ _KEEP_ALIVE_MS = 60_000
 _DRAIN_S = 10
 
 
-def serve(settings: ExplorerSettings) -> None:
+def serve(settings: ExplorerSettings, target: str = "explorer_api.serving:application") -> None:
     """Serve until a signal ends it. Workers read the settings from the environment of this process."""
+    raise_limit()
     port = settings.http.port or free_port(settings.http.host)
     os.environ[variable_of("http.port")] = str(port)
     print(f"explorer on http://{settings.http.host}:{port}", flush=True)  # noqa: T201  for people and programs
@@ -33,7 +34,7 @@ def serve(settings: ExplorerSettings) -> None:
         if settings.http.workers > 1:
             os.environ[FOLDER_VARIABLE] = stack.enter_context(TemporaryDirectory(prefix="pend-explorer-"))
         Granian(
-            "explorer_api.serving:application",
+            target,
             factory=True,
             address=settings.http.host,
             port=port,
@@ -53,10 +54,6 @@ def serve(settings: ExplorerSettings) -> None:
 def application() -> LazyApplication:
     """The application of one worker."""
     settings = load(ExplorerSettings, os.environ.get("PEND_CONFIG")).settings
-    # What was imported stays: a full collection over it would stop every answer for 40 ms (PERF_API.md 3).
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 50, 100)
     return LazyApplication(settings)
 
 

@@ -12,6 +12,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from explorer_api.asgi import ASGIApp
 from explorer_api.settings import ExplorerSettings, StreamSection
 from explorer_api.stream.running import running_stream
+from service.open_files import raise_limit
 
 BACKLOG = 4_096
 _REQUEST_WITHIN_S = 15.0
@@ -90,6 +91,7 @@ def url_of(bound: socket.socket) -> str:
 
 async def serve_until_signal(server: Server, bound: socket.socket, following: "asyncio.Task[None]") -> None:
     """Serve; raises what ended `following`, without which there is nothing to serve."""
+    raise_limit()
     serving = asyncio.create_task(server.serve([bound]))
     await asyncio.wait({serving, following}, return_when=asyncio.FIRST_COMPLETED)
     if not serving.done():
