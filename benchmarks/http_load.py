@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -53,26 +54,46 @@ class Served:
 
 
 @contextmanager
-def serving(module: str, *arguments: str, ready: str, path: str, **settings: object) -> Iterator[Served]:
-    """A server process on the first core, from its first answer at `path` until the block ends."""
+def beside_servers() -> Iterator[None]:
+    """This process, and what it starts but servers, leaves the first core to these."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, _CORES[1:] or _CORES)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+@contextmanager
+def serving(
+    module: str,
+    *arguments: str,
+    ready: str,
+    path: str,
+    cores: str = str(SERVER_CORE),
+    **settings: object,
+) -> Iterator[Served]:
+    """A server process, on the first core if not said, from its first answer at `path` on."""
+    said = tempfile.TemporaryFile("w+")  # noqa: SIM115  closed below
     process = subprocess.Popen(
-        ["taskset", "-c", str(SERVER_CORE), sys.executable, "-m", module, *arguments],
+        ["taskset", "-c", cores, sys.executable, "-m", module, *arguments],
         env=environment(**settings),
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=said,
         text=True,
         start_new_session=True,
     )
     try:
         assert process.stdout is not None
-        url = ""
-        for line in process.stdout:
-            if found := re.search(ready, line):
-                url = found[1]
-                break
-        _wait_for(f"{url}{path}")
-        yield Served(url, process.pid)
+        lines = (re.search(ready, line) for line in process.stdout)
+        found = next(filter(None, lines), None)
+        if found is None:
+            said.seek(0)
+            raise RuntimeError(f"{module} did not start:\n{said.read()[-4000:]}")
+        _wait_for(f"{found[1]}{path}")
+        yield Served(found[1], process.pid)
     finally:
+        said.close()
         os.killpg(process.pid, signal.SIGTERM)
         try:
             process.wait(15)
@@ -95,6 +116,23 @@ def explorer(
     }
     given = arguments or ("serve",)
     return serving(module, *given, ready=r"explorer on (http://\S+)", path="/ping", **values)
+
+
+def stream(dsn: str, redis_url: str, **settings: object) -> AbstractContextManager[Served]:
+    """`pend-explorer stream` fed by Redis; one address may hold every connection."""
+    values: dict[str, object] = {
+        "database__dsn": dsn,
+        "database__role": "pend_explorer",
+        "redis__url": redis_url,
+        "stream__port": 0,
+        "stream__connections_per_client": 1_000_000,
+        **settings,
+    }
+    return serving("explorer_api", "stream", ready=r"stream on (http://\S+)", path="/ping", **values)
+
+
+def bare_stream() -> AbstractContextManager[Served]:
+    return serving("benchmarks.bare_stream", ready=r"bare stream on (http://\S+)", path="/ping")
 
 
 def bare() -> AbstractContextManager[Served]:

@@ -56,7 +56,7 @@ from postgres.reader import Reader
 
 log = structlog.get_logger(__name__)
 
-_KEYS_EVERY_S = 5.0
+_KEYS_EVERY_S, _KEYS_WITHIN_S = 5.0, 10.0
 
 
 @dataclass(slots=True)
@@ -122,7 +122,9 @@ async def running(settings: ExplorerSettings) -> AsyncIterator[Application]:
     database = replace(database, plans_once=capabilities.home is Home.PLAIN)
     tip = Tip()
     async with (
-        Reader(database, settings.queries.connections, settings.queries.wait_s) as reader,
+        Reader(
+            replace(database, caller_keeps_time=True), settings.queries.connections, settings.queries.wait_s
+        ) as reader,
         AsyncExitStack() as stack,
     ):
         node_settings = settings.node_settings()
@@ -188,8 +190,9 @@ async def _refresh_keys(keys: ApiKeys) -> None:
     while True:
         await asyncio.sleep(_KEYS_EVERY_S)
         try:
-            await keys.refresh()
-        except DatabaseError as error:
+            async with asyncio.timeout(_KEYS_WITHIN_S):
+                await keys.refresh()
+        except (DatabaseError, TimeoutError) as error:
             log.warning("API keys could not be read again", reason=str(error))
 
 

@@ -10,7 +10,7 @@ import gzip
 import itertools
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from zlib import crc32
@@ -186,14 +186,7 @@ class Edge:
         if scope["path"].startswith(_UNTIMED):
             await self.app(below, receive, pass_on)
         else:
-            try:
-                async with asyncio.timeout(self.settings.http.request_timeout_s):
-                    await self.app(below, receive, pass_on)
-            except TimeoutError as error:
-                raise TimedOut(
-                    f"no answer within {self.settings.http.request_timeout_s:g} s; ask for less, or later",
-                    retry_after_s=1,
-                ) from error
+            await self._in_time(self.app(below, receive, pass_on))
         if "path_template" in below:
             scope["path_template"] = below["path_template"]
         if "pend.error" in below:
@@ -201,10 +194,31 @@ class Edge:
         answer: Answer | None = below.pop("pend.answer", None)
         return answer
 
+    async def _in_time(self, work: Awaitable[None]) -> None:
+        """As asyncio.timeout, at a third of its cost. Raises `TimedOut`."""
+        task, late = asyncio.current_task(), False
+        assert task is not None
+
+        def give_up() -> None:
+            nonlocal late
+            late = True
+            task.cancel()
+
+        most_s = self.settings.http.request_timeout_s
+        deadline = asyncio.get_running_loop().call_later(most_s, give_up)
+        try:
+            await work
+        except asyncio.CancelledError:
+            if not late or task.uncancel() > 0:
+                raise
+            raise TimedOut(
+                f"no answer within {most_s:g} s; ask for less, or later", retry_after_s=1
+            ) from None
+        finally:
+            deadline.cancel()
+
     def _keep(self, target: bytes, answer: Answer) -> None:
         if answer.ttl_s > 0:
-            if answer.gzipped is None and len(answer.body) >= _GZIP_FROM_BYTES:
-                answer.gzipped = gzip.compress(answer.body, compresslevel=1, mtime=0)
             self.local.put(target, answer)
 
     async def _send(
@@ -228,7 +242,9 @@ class Edge:
         out += answer.headers
         if status != 304:
             out.append((b"content-type", answer.media_type.encode()))
-            if answer.gzipped is not None and _accepts_gzip(headers):
+            if len(body) >= _GZIP_FROM_BYTES and _accepts_gzip(headers):
+                if answer.gzipped is None:  # made once, kept with the answer
+                    answer.gzipped = gzip.compress(body, compresslevel=1, mtime=0)
                 body = answer.gzipped
                 out.append((b"content-encoding", b"gzip"))
             out.append((b"content-length", b"%d" % len(body)))

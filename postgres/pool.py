@@ -23,6 +23,8 @@ class DatabaseSettings:
     search_path: str = "chain"
     read_only: bool = False
     """Whether every transaction is read-only: a second lock beside the role's privileges."""
+    caller_keeps_time: bool = False
+    """Whether the caller gives up by itself when the server is silent: a timer less for each statement."""
     plans_once: bool = False
     """Whether a prepared statement may keep one plan: right for plain tables alone (DESIGN.md 8.7)."""
 
@@ -79,6 +81,8 @@ async def open_pool(settings: DatabaseSettings) -> Pool:
 
 def _client_deadline_s(settings: DatabaseSettings) -> float | None:
     """Later than the server's own: it only fires when the server no longer answers at all."""
+    if settings.caller_keeps_time:
+        return None
     return settings.statement_timeout_s + 5.0 if settings.statement_timeout_s else None
 
 

@@ -64,6 +64,11 @@ class Query:
         self._expect(Kind.EXEC)
         return await connection.execute(self.sql, *arguments)
 
+    def expect(self, kind: Kind) -> "Query":
+        """Itself, if that is its kind."""
+        self._expect(kind)
+        return self
+
     def _expect(self, kind: Kind) -> None:
         if self.kind is not kind:
             raise TypeError(f"query {self.name} is :{self.kind}, called as :{kind}")

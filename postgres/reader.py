@@ -12,10 +12,10 @@ from typing import Any, Self
 
 import asyncpg
 
-from postgres.connections import OwnConnection
+from postgres.connections import OwnConnection, Statement
 from postgres.errors import DatabaseError, Unavailable, translated
 from postgres.pool import DatabaseSettings, connect
-from postgres.queries import Query
+from postgres.queries import Kind, Query
 
 
 class ReaderBusy(Unavailable):
@@ -31,6 +31,7 @@ class Reader:
     wait_s: float
     _idle: "deque[OwnConnection]" = field(default_factory=deque)
     _waiting: "deque[asyncio.Future[None]]" = field(default_factory=deque)
+    _prepared: "dict[OwnConnection, dict[str, Statement]]" = field(default_factory=dict)
     _open: int = 0
     _closed: bool = False
 
@@ -60,7 +61,16 @@ class Reader:
     async def _one(self, query: Query, arguments: tuple[Any, ...]) -> asyncpg.Record | None:
         connection = self._idle.pop() if self._idle else await self._acquire()
         try:
-            row = await query.one(connection, *arguments)
+            prepared = self._prepared[connection]
+            statement = prepared.get(query.name)
+            if statement is None:
+                statement = prepared[query.name] = await connection.prepare(query.expect(Kind.ONE).sql)
+            try:
+                row = await statement.fetchrow(*arguments)
+            except asyncpg.InvalidCachedStatementError:  # the schema has changed since
+                prepared.clear()
+                statement = prepared[query.name] = await connection.prepare(query.sql)
+                row = await statement.fetchrow(*arguments)
         except BaseException as error:
             self._release_after(connection, error)
             with translated():
@@ -84,9 +94,7 @@ class Reader:
         """Close what is idle now; what is in use is closed as it comes back."""
         self._closed = True
         while self._idle:
-            connection = self._idle.pop()
-            self._open -= 1
-            connection.terminate()
+            self._drop(self._idle.pop())
 
     async def _acquire(self) -> OwnConnection:
         try:
@@ -111,11 +119,13 @@ class Reader:
     async def _connect(self) -> OwnConnection:
         self._open += 1
         try:
-            return await connect(self.settings)
+            connection = await connect(self.settings)
         except BaseException:
             self._open -= 1
             self._wake()
             raise
+        self._prepared[connection] = {}
+        return connection
 
     def _release(self, connection: OwnConnection) -> None:
         if self._closed or connection.is_closed():
@@ -136,6 +146,7 @@ class Reader:
 
     def _drop(self, connection: OwnConnection) -> None:
         self._open -= 1
+        self._prepared.pop(connection, None)
         connection.terminate()
         self._wake()
 

@@ -11,13 +11,14 @@ class LocalCache:
 
     bytes_max: int
     size_bytes: int = 0
-    _answers: dict[bytes, Answer] = field(default_factory=dict)
+    _answers: dict[bytes, tuple[Answer, int]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self._answers)
 
     def get(self, target: bytes) -> Answer | None:
-        return self._answers.get(target)
+        kept = self._answers.get(target)
+        return None if kept is None else kept[0]
 
     def put(self, target: bytes, answer: Answer) -> None:
         """Keep it, unless it alone would fill a good part of the cache."""
@@ -25,7 +26,7 @@ class LocalCache:
         if size > self.bytes_max // 8:
             return
         self.drop(target)
-        self._answers[target] = answer
+        self._answers[target] = (answer, size)
         self.size_bytes += size
         while self.size_bytes > self.bytes_max:
             self.drop(next(iter(self._answers)))
@@ -33,7 +34,7 @@ class LocalCache:
     def drop(self, target: bytes) -> None:
         gone = self._answers.pop(target, None)
         if gone is not None:
-            self.size_bytes -= gone.size_bytes + len(target)
+            self.size_bytes -= gone[1]
 
     def clear(self) -> None:
         self._answers.clear()
