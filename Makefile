@@ -7,8 +7,8 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-NPM_FOLDER := tests/acceptance/packages
-NPM_STAMP := $(NPM_FOLDER)/node_modules/.installed
+NPM_FOLDERS := tests/acceptance/packages clients/typescript
+NPM_STAMPS := $(NPM_FOLDERS:%=%/node_modules/.installed)
 
 # Up to 3.12 every locked package ships a wheel; on newer ones some want a C compiler, so they come last.
 PYTHON ?= $(shell for name in python3 python3.12 python3.11; do \
@@ -48,18 +48,21 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup ## simulated network, database, indexer, live view; ARGS="--for 30s" ends by itself
 	@$(BIN)/python -m indexer.demo $(ARGS)
 
-test: setup $(NPM_STAMP) lint types imports ## lint, types, import rules and the whole suite
+test: setup $(NPM_STAMPS) lint types imports ## lint, types, import rules and the whole suite
 	@$(BIN)/python -m tests.database_homes
 	$(BIN)/pytest -n $(PYTEST_WORKERS) $(PYTEST_ARGS)
 
-# A real EVM node and compiled contracts. Without npm their tests skip and say so; in CI that is a failure.
-$(NPM_STAMP): $(NPM_FOLDER)/package-lock.json $(NPM_FOLDER)/package.json
+# Without npm the tests that need these packages skip and say so; in CI that is a failure.
+tests/acceptance/packages/%: NPM_FOR := against a real EVM node (anvil)
+clients/typescript/%: NPM_FOR := of the TypeScript client
+
+$(NPM_STAMPS): %/node_modules/.installed: %/package-lock.json %/package.json
 	@if command -v npm >/dev/null 2>&1; then \
-		cd $(NPM_FOLDER) && npm ci --loglevel=error && touch node_modules/.installed; \
+		cd $* && npm ci --loglevel=error && touch node_modules/.installed; \
 	elif [ "$$CI" = true ]; then \
-		echo "error: npm is missing; CI must test against a real EVM node" >&2; exit 1; \
+		echo "error: npm is missing; CI must run the tests $(NPM_FOR)" >&2; exit 1; \
 	else \
-		echo "NOTE: npm is missing, so the tests against a real EVM node (anvil) will be skipped;" >&2; \
+		echo "NOTE: npm is missing, so the tests $(NPM_FOR) will be skipped;" >&2; \
 		echo "      install Node.js 20+ to run them." >&2; \
 	fi
 
@@ -108,4 +111,4 @@ schema: setup ## write sql/schema.sql anew from the migrations
 # .cache/trixie is left alone: it may hold mounts of this machine's own /proc and /dev.
 clean: ## remove what the targets made, except the downloaded TimescaleDB in .cache
 	rm -rf $(VENV) .cache/uv .demo build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
-		.import_linter_cache $(NPM_FOLDER)/node_modules
+		.import_linter_cache $(NPM_FOLDERS:%=%/node_modules) clients/typescript/dist

@@ -31,8 +31,10 @@ _WARM = [
         f"SELECT count(t) FROM chain.{table} AS t WHERE block_number BETWEEN %(first)s AND %(last)s"
         for table in _TABLES
     ),
-    "SELECT count(l) FROM chain.transactions AS t JOIN chain.transaction_locations AS l USING (hash)"
-    " WHERE t.block_number BETWEEN %(first)s AND %(last)s",
+    (
+        "SELECT count(l) FROM chain.transactions AS t JOIN chain.transaction_locations AS l"
+        " ON l.hash = t.hash WHERE t.block_number BETWEEN %(first)s AND %(last)s"
+    ),
     "SELECT count(b) FROM chain.blocks AS b WHERE number BETWEEN %(first)s AND %(last)s",
 ]
 LATEST, STATS = "/api/v1/blocks?limit=25", "/api/v1/network/stats"

@@ -225,9 +225,9 @@ def _write(report: Report, rounds: Rounds, wanted: Wanted, size: int) -> None:
     grown, throttled = Figures(tuple(rounds.grown_mib)), Figures(tuple(rounds.throttled_mib))
     report.say(
         f"`{wanted.path}`:\n{wanted.rows:,} rows, {size / MIB:,.0f} MiB, read from one socket; beside\n"
-        "it `psql \\copy` of the same statement into a pipe. Both give the same bytes but for the end mark, both\n"
-        "are read by the same process, and all share the cores. Time from connecting, or from psql's start,\n"
-        "to the last byte."
+        "it `psql \\copy` of the same statement into a pipe. Both give the same bytes but for the end mark,\n"
+        "both are read by the same process, and all share the cores. Time from connecting, or from psql's\n"
+        "start, to the last byte."
     )
     rows = [
         [name, *(figures.show() for figures in rates(seconds))]

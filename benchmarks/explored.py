@@ -31,7 +31,7 @@ _SETTINGS = {
     "track_commit_timestamp": "on",
     "max_wal_size": "8GB",
 }
-_BUSIEST = (
+BUSIEST = (
     "SELECT address, transaction_count FROM chain.addresses ORDER BY transaction_count DESC, address LIMIT 1"
 )
 
@@ -63,7 +63,7 @@ def explored(blocks: int) -> Iterator[Explored]:
         dsn = f"{server.dsn().rpartition('/')[0]}/explored"
         with psycopg.connect(dsn) as connection:
             (transactions,) = connection.execute("SELECT count(*) FROM chain.transactions").fetchone() or (0,)
-            busiest, count = connection.execute(_BUSIEST).fetchone() or (b"", 0)
+            busiest, count = connection.execute(BUSIEST).fetchone() or (b"", 0)
             version = str(connection.info.parameter_status("server_version")).split()[0]
         yield Explored(dsn, version, blocks, transactions, busiest, count)
 

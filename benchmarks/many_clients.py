@@ -159,9 +159,17 @@ class _Subscriber(asyncio.Protocol):
 
 
 async def ask(
-    url: str, connections: int, every_s: float, run_s: float, mix: dict[str, tuple[int, list[str]]]
+    url: str,
+    connections: int,
+    every_s: float,
+    run_s: float,
+    mix: dict[str, tuple[int, list[str]]],
+    warm_s: float = 0.0,
 ) -> dict[str, object]:
-    """Each connection asks every so often, spread evenly: an open loop. `mix`: weight and paths of a kind."""
+    """Each connection asks every so often, spread evenly: an open loop. `mix`: weight and paths of a kind.
+
+    What is asked in the first `warm_s` seconds does not count.
+    """
     host, port = urlsplit(url).hostname or "127.0.0.1", urlsplit(url).port or 80
     rng = random.Random(7)
     kinds, weights = list(mix), [weight for weight, _ in mix.values()]
@@ -188,15 +196,24 @@ async def ask(
 
     askers = await asyncio.gather(*(connect() for _ in range(connections)))
     _opened()
-    begun = time.perf_counter()
     per_s = connections / every_s
-    total = int(run_s * per_s)
-    for number in range(total):
-        due = begun + number / per_s
-        wait = due - time.perf_counter()
-        # A timer counts whole milliseconds; who is late still hears answers before the next question.
-        await asyncio.sleep(wait if wait > 0.001 else 0)
-        askers[number % connections].ask(due)
+
+    async def keep_asking(for_s: float) -> int:
+        begun = time.perf_counter()
+        total = int(for_s * per_s)
+        for number in range(total):
+            due = begun + number / per_s
+            wait = due - time.perf_counter()
+            # A timer counts whole milliseconds; who is late still hears answers before the next question.
+            await asyncio.sleep(wait if wait > 0.001 else 0)
+            askers[number % connections].ask(due)
+        return total
+
+    await keep_asking(warm_s)
+    await asyncio.sleep(min(1.0, warm_s))
+    seconds.clear()
+    errors.clear()
+    total = await keep_asking(run_s)
     await asyncio.sleep(2)
     unanswered = sum(asker.asked_at > 0 for asker in askers)
     return {
