@@ -107,8 +107,9 @@ def _paths(dsn: str, blocks: int) -> dict[str, str]:
 def _write(report: Report, seen: dict[int, dict[str, list[float]]], blocks: int) -> None:
     few, many = CHUNKS
     report.say(
-        f"{blocks:,} blocks of about 20 transactions, each hypertable in {few} or {many:,} chunks; one question "
-        f"at a time, nothing kept; medians. Wanted: at {many:,} chunks at most {TARGET:g} times as long."
+        f"{blocks:,} blocks of about 20 transactions, each hypertable in {few} or {many:,} chunks; one "
+        f"question at a time, nothing kept; medians. Wanted: at {many:,} chunks at most {TARGET:g} times as "
+        "long."
     )
     rows = []
     for name in seen[few]:
