@@ -53,7 +53,7 @@ async def changing(explored: Explored, tmp_path: Path, redis_url: str) -> AsyncI
     with explored.clone() as dsn:
 
         @asynccontextmanager
-        async def start(*, redis_url: str | None = redis_url, **settings: object) -> AsyncIterator[Any]:
+        async def start(*, redis_url: str | None = redis_url, **settings: Any) -> AsyncIterator[Any]:
             folder = tmp_path / str(len(list(tmp_path.iterdir())))
             folder.mkdir()
             with explorer_process(dsn, folder, redis_url=redis_url, **settings) as serving:
@@ -210,7 +210,7 @@ async def test_database_away_is_503_and_what_is_kept_is_served(changing: Any) ->
         _, headers, body = await ask(api, FINAL)
         server, _, name = dsn.rpartition("/")
         with psycopg.connect(f"{server}/postgres", autocommit=True) as admin:
-            admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')  # type: ignore[arg-type]
+            admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
             admin.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,)
             )
@@ -221,7 +221,7 @@ async def test_database_away_is_503_and_what_is_kept_is_served(changing: Any) ->
             assert server.encode() not in details
             status, kept, same = await ask(api, FINAL)
             assert (status, kept["etag"], same) == (200, headers["etag"], body)
-            admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')  # type: ignore[arg-type]
+            admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
 
         async def answers() -> bool:
             return (await ask(api, "/api/v1/blocks/4"))[0] == 200

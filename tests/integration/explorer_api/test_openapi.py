@@ -1,5 +1,6 @@
 """The document of the API: it is what the code makes, it is valid, and what the API answers is what it says."""
 
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -73,7 +74,7 @@ def names(explored: Explored) -> dict[str, dict[str, str]]:
     with psycopg.connect(explored.dsn) as connection:
 
         def one(statement: str) -> str:
-            row = connection.execute(statement).fetchone()  # type: ignore[call-overload]
+            row = connection.execute(statement.encode()).fetchone()
             assert row is not None, statement
             value = row[0]
             return f"0x{value.hex()}" if isinstance(value, bytes) else str(value)
@@ -126,10 +127,12 @@ def target_of(name: str, names: dict[str, dict[str, str]]) -> str:
     return path + ("?" + "&".join(query) if query else "")
 
 
-_BESIDE = {"listAddressBalanceHistory": lambda names: f"token={names['address']['tokens']}"}
+_BESIDE: dict[str, Callable[[dict[str, dict[str, str]]], str]] = {
+    "listAddressBalanceHistory": lambda names: f"token={names['address']['tokens']}"
+}
 # What a network without traces and without a pool of transactions has nothing of: tested where there is some.
 _ELSEWHERE = {"listAddressInternalTransfers", "listTransactionInternalTransfers", "listPendingTransactions"}
-_REQUIRED = {
+_REQUIRED: dict[str, Callable[[dict[str, dict[str, str]]], str]] = {
     "q": lambda _names: "7",
     "token": lambda names: names["address"]["tokens"],
     "channels": lambda _names: "blocks",
