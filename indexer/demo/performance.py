@@ -128,6 +128,7 @@ class Performance:
         explorer = start_explorer(stage.environment, launcher, stack)
         self._look_at = (*self._look_at, ("explorer", explorer.url))
         self._say(f"explorer: {explorer.url}")
+        self.view.open_page(explorer.url)
         return explorer
 
     def _follow(self, stage: Stage, launcher: Launcher, daemon: Child) -> None:

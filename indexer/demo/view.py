@@ -1,5 +1,6 @@
 """The demo on a screen: a live panel on a terminal, a line every two seconds anywhere else."""
 
+import os
 import sys
 import time
 from dataclasses import dataclass, field
@@ -35,6 +36,9 @@ class View(Protocol):
     def alarm(self, text: str) -> None:
         """Something happened that an operator must not miss."""
 
+    def open_page(self, url: str) -> None:
+        """Show a page to whoever looks, where there is a browser to show it in."""
+
     def refresh(self, scene: Scene, seen: Observation) -> None:
         """How things are now; called often."""
 
@@ -58,6 +62,9 @@ class PlainView:
     def alarm(self, text: str) -> None:
         click.echo(text)
 
+    def open_page(self, url: str) -> None:
+        pass
+
     def refresh(self, scene: Scene, seen: Observation) -> None:
         now = time.monotonic()
         if now - self._line_at >= _LINE_EVERY_S:
@@ -80,6 +87,10 @@ class TerminalView:
 
     def alarm(self, text: str) -> None:
         self._console.print(Panel(escape(text), border_style="bold red"))
+
+    def open_page(self, url: str) -> None:
+        if sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+            click.launch(url)
 
     def refresh(self, scene: Scene, seen: Observation) -> None:
         if self._live is None:

@@ -2,7 +2,7 @@
 
 import re
 
-from tests.mutation import bounding, checking, deriving, relaying, storing
+from tests.mutation import bounding, checking, deriving, exploring, relaying, storing
 from tests.mutation.mutation import Mutation, function_of
 
 MUTATIONS: tuple[Mutation, ...] = (
@@ -22,6 +22,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     *bounding.ONE_NETWORK,
     *bounding.OUTBOX_ORDER,
     *relaying.RELAYED,
+    *exploring.SERVED,
 )
 
 _PLACE = re.compile(r"(<!-- mutations -->\n).*?(<!-- /mutations -->)", re.DOTALL)
