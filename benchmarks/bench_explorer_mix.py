@@ -73,8 +73,48 @@ def _mix(data: Explored) -> Mix:
         tokens = [
             f"0x{row[0].hex()}" for row in connection.execute("SELECT DISTINCT token FROM chain.tokens")
         ]
+        contracts = [
+            f"0x{row[0].hex()}"
+            for row in connection.execute(
+                "SELECT address FROM chain.addresses WHERE log_count > 0 ORDER BY log_count DESC LIMIT 20"
+            )
+        ]
     some = rng.sample(addresses, min(500, len(addresses)))
+    accounts = [path.rpartition("/")[2] for path in some]
+    early = f"from_block={data.blocks // 2}&to_block={data.blocks // 2 + 500}"
     return {
+        # The rest of the endpoints, now and then.
+        "block's logs": (1, [f"{path}/logs" for path in blocks]),
+        "transaction's logs": (1, [f"{path}/logs" for path in transactions]),
+        "transaction's token transfers": (1, [f"{path}/token-transfers" for path in transactions]),
+        "address's counters": (1, [f"{path}/counters" for path in some]),
+        "wallet": (1, [f"/api/v1/wallets/{account}" for account in accounts]),
+        "contract": (1, [f"/api/v1/contracts/{contract}" for contract in contracts]),
+        "contract's events": (1, [f"/api/v1/contracts/{contract}/events" for contract in contracts]),
+        "contract's interactions": (
+            1,
+            [f"/api/v1/contracts/{contract}/interactions" for contract in contracts],
+        ),
+        "events of an address": (1, [f"/api/v1/events?address={contract}" for contract in contracts]),
+        "events of a range": (1, [f"/api/v1/events?{early}"]),
+        "failed transactions": (1, ["/api/v1/transactions?status=failed"]),
+        "indexing": (1, ["/api/v1/network/indexing"]),
+        "finality": (1, ["/api/v1/network/finality"]),
+        "reorgs": (1, ["/api/v1/network/reorgs"]),
+        "pools": (1, ["/api/v1/pools"]),
+        "health": (1, ["/api/v1/health"]),
+        "Etherscan: txlist": (
+            1,
+            [f"/api?module=account&action=txlist&address={each}&page=1&offset=25" for each in accounts],
+        ),
+        "Etherscan: balance": (
+            1,
+            [f"/api?module=account&action=balance&address={each}" for each in accounts],
+        ),
+        "Etherscan: getLogs": (
+            1,
+            [f"/api?module=logs&action=getLogs&address={each}&page=1&offset=25" for each in contracts],
+        ),
         "latest blocks": (20, [LATEST]),
         "latest transactions": (10, ["/api/v1/transactions?limit=25"]),
         "network stats": (8, [STATS]),
