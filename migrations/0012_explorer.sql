@@ -21,6 +21,16 @@ LEFT JOIN LATERAL (
 
 COMMENT ON VIEW chain.tip IS 'The highest stored block and the outbox sequence of the same snapshot; one row once a network is recorded';
 
+CREATE VIEW chain_text.tip AS
+SELECT
+    chain_id,
+    consensus,
+    outbox_sequence,
+    finalized_number,
+    head_number,
+    '0x' || encode(head_hash, 'hex') AS head_hash
+FROM chain.tip;
+
 -- Logs of one contract, newest first; its token transfers and decoded events are found along the same way.
 CREATE INDEX logs_address ON chain.logs (address, block_number, log_index);
 

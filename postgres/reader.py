@@ -62,14 +62,14 @@ class Reader:
         connection = self._idle.pop() if self._idle else await self._acquire()
         try:
             prepared = self._prepared[connection]
-            statement = prepared.get(query.name)
+            statement = prepared.get(query.sql)
             if statement is None:
-                statement = prepared[query.name] = await connection.prepare(query.expect(Kind.ONE).sql)
+                statement = prepared[query.sql] = await connection.prepare(query.expect(Kind.ONE).sql)
             try:
                 row = await statement.fetchrow(*arguments)
             except asyncpg.InvalidCachedStatementError:  # the schema has changed since
                 prepared.clear()
-                statement = prepared[query.name] = await connection.prepare(query.sql)
+                statement = prepared[query.sql] = await connection.prepare(query.sql)
                 row = await statement.fetchrow(*arguments)
         except BaseException as error:
             self._release_after(connection, error)

@@ -1138,6 +1138,14 @@ CREATE VIEW chain_text.reorgs AS
     transactions_removed,
     sequence
    FROM chain.reorgs;
+CREATE VIEW chain_text.tip AS
+ SELECT chain_id,
+    consensus,
+    outbox_sequence,
+    finalized_number,
+    head_number,
+    ('0x'::text || encode(head_hash, 'hex'::text)) AS head_hash
+   FROM chain.tip;
 CREATE VIEW chain_text.token_balances AS
  SELECT ('0x'::text || encode(token, 'hex'::text)) AS token,
     standard,
@@ -2154,6 +2162,9 @@ GRANT SELECT ON TABLE chain_text.redecodes TO pend_writer;
 GRANT SELECT ON TABLE chain_text.reorgs TO pend_explorer;
 GRANT SELECT ON TABLE chain_text.reorgs TO pend_indexer;
 GRANT SELECT ON TABLE chain_text.reorgs TO pend_writer;
+GRANT SELECT ON TABLE chain_text.tip TO pend_explorer;
+GRANT SELECT ON TABLE chain_text.tip TO pend_indexer;
+GRANT SELECT ON TABLE chain_text.tip TO pend_writer;
 GRANT SELECT ON TABLE chain_text.token_balances TO pend_explorer;
 GRANT SELECT ON TABLE chain_text.token_balances TO pend_indexer;
 GRANT SELECT ON TABLE chain_text.token_balances TO pend_writer;

@@ -21,7 +21,7 @@ from tests.acceptance.meaning_cast import Cast
 from tests.acceptance.meaning_node import Key, Node, Row, Seen, octets
 
 _BUILT_IN = ("pend_pool", "erc20", "erc721", "erc1155", "erc1967", "openzeppelin")
-_ABIS = Path(__file__).parents[2] / "indexer" / "abis"
+_ABIS = Path(__file__).parents[2] / "evm" / "abis"
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,7 @@ def test_demo_two_at_once_hold_every_claim_and_leave_nothing(tmp_path: Path) -> 
         assert exit_codes == {"qbft": 0, "clique": 0}, outputs
         for demo in demos.values():
             demo.leaves_nothing()
-    usual = dict.fromkeys(("backfill", "follow", "lag", "derive", "daemon stops", "verify"), "ok")
+    usual = dict.fromkeys(("backfill", "follow", "lag", "derive", "explorer", "daemon stops", "verify"), "ok")
     assert claims(outputs["qbft"]) == usual
     assert claims(outputs["clique"]) == {**usual, "reorgs": "ok"}
     assert "reorg: " in outputs["clique"]

