@@ -137,6 +137,7 @@ SELECT t.outbox_sequence AS sequence, t.head_number, t.head_hash, t.finalized_nu
                    SELECT m.name FROM chain.decoded_calls AS m
                    WHERE m.block_number = k.block_number AND m.transaction_index = k.transaction_index
                      AND ($9::bigint[] IS NULL OR m.block_number = ANY ($9::bigint[]))
+              AND m.block_number BETWEEN coalesce(($9::bigint[])[1], 0) AND coalesce(($9::bigint[])[cardinality($9::bigint[])], 9223372036854775807)
                ),
                'log_count', r.log_count,
                'final', r.block_number <= coalesce(t.finalized_number, -1),
@@ -149,6 +150,7 @@ SELECT t.outbox_sequence AS sequence, t.head_number, t.head_hash, t.finalized_nu
                SELECT x.* FROM chain.transactions AS x
                WHERE x.block_number = k.block_number AND x.transaction_index = k.transaction_index
                  AND ($9::bigint[] IS NULL OR x.block_number = ANY ($9::bigint[]))
+              AND x.block_number BETWEEN coalesce(($9::bigint[])[1], 0) AND coalesce(($9::bigint[])[cardinality($9::bigint[])], 9223372036854775807)
                LIMIT 1
            ) AS r
        )::text AS data

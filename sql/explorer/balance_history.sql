@@ -65,6 +65,7 @@ WITH found AS (
         SELECT m.* FROM chain.token_transfers AS m
         WHERE m.block_number = k.block_number AND m.log_index = k.log_index AND m.batch_index = k.batch_index
           AND ($13::bigint[] IS NULL OR m.block_number = ANY ($13::bigint[]))
+              AND m.block_number BETWEEN coalesce(($13::bigint[])[1], 0) AND coalesce(($13::bigint[])[cardinality($13::bigint[])], 9223372036854775807)
         LIMIT 1
     ) AS m
 ), start AS (
@@ -139,6 +140,7 @@ SELECT t.outbox_sequence AS sequence, t.head_number, t.head_hash, t.finalized_nu
                SELECT x.hash, x.timestamp FROM chain.transactions AS x
                WHERE x.block_number = r.block_number AND x.transaction_index = r.transaction_index
                  AND ($13::bigint[] IS NULL OR x.block_number = ANY ($13::bigint[]))
+              AND x.block_number BETWEEN coalesce(($13::bigint[])[1], 0) AND coalesce(($13::bigint[])[cardinality($13::bigint[])], 9223372036854775807)
                LIMIT 1
            ) AS x
        )::text AS data

@@ -7,14 +7,14 @@ WITH owner AS (
 ), found AS (
     (
         SELECT x.* FROM chain.transactions AS x CROSS JOIN owner
-        WHERE NOT $2::boolean AND x.block_number = $6::bigint
+        WHERE NOT (SELECT $2::boolean) AND x.block_number = $6::bigint
           AND (x.block_number, x.transaction_index) > (coalesce($4::bigint, $6::bigint), coalesce($5::integer, -1))
         ORDER BY x.transaction_index LIMIT $1::integer + 1
     )
     UNION ALL
     (
         SELECT x.* FROM chain.transactions AS x CROSS JOIN owner
-        WHERE $2::boolean AND x.block_number = $6::bigint
+        WHERE (SELECT $2::boolean) AND x.block_number = $6::bigint
           AND (x.block_number, x.transaction_index) < ($4::bigint, $5::integer)
         ORDER BY x.transaction_index DESC LIMIT $1::integer + 1
     )
@@ -107,5 +107,5 @@ SELECT t.outbox_sequence AS sequence, t.head_number, t.head_hash, t.finalized_nu
            'final', b.number <= coalesce(t.finalized_number, -1)
        )::text AS data
 FROM chain.tip AS t
-LEFT JOIN chain.blocks AS b ON b.number = $1::bigint
-LEFT JOIN chain.blocks AS n ON n.number = $2::bigint;
+LEFT JOIN LATERAL (SELECT c.* FROM chain.blocks AS c WHERE c.number = $1::bigint LIMIT 1) AS b ON true
+LEFT JOIN LATERAL (SELECT c.* FROM chain.blocks AS c WHERE c.number = $2::bigint LIMIT 1) AS n ON true;

@@ -42,8 +42,12 @@ SELECT t.outbox_sequence AS sequence, t.head_number, t.head_hash, t.finalized_nu
                           THEN b.number + 1 END
        )::text AS data
 FROM chain.tip AS t
-LEFT JOIN chain.blocks AS b
-    ON b.number = $1::bigint AND b.hash = coalesce($2::bytea, b.hash)
+-- In a subquery of its own: of an outer join's condition TimescaleDB takes no bounds, and opens every chunk.
+LEFT JOIN LATERAL (
+    SELECT c.* FROM chain.blocks AS c
+    WHERE c.number = $1::bigint AND c.hash = coalesce($2::bytea, c.hash)
+    LIMIT 1
+) AS b ON true
 LEFT JOIN chain.consensus_rounds AS r ON r.block_number = b.number;
 
 -- name: select_block_location :value

@@ -71,9 +71,11 @@ SELECT t.outbox_sequence AS sequence, t.head_number, t.head_hash, t.finalized_nu
            JOIN chain.transactions AS x
                ON x.block_number = r.block_number AND x.transaction_index = r.transaction_index
               AND ($7::bigint[] IS NULL OR x.block_number = ANY ($7::bigint[]))
+              AND x.block_number BETWEEN coalesce(($7::bigint[])[1], 0) AND coalesce(($7::bigint[])[cardinality($7::bigint[])], 9223372036854775807)
            LEFT JOIN chain.decoded_calls AS c
                ON c.block_number = r.block_number AND c.transaction_index = r.transaction_index
               AND ($7::bigint[] IS NULL OR c.block_number = ANY ($7::bigint[]))
+              AND c.block_number BETWEEN coalesce(($7::bigint[])[1], 0) AND coalesce(($7::bigint[])[cardinality($7::bigint[])], 9223372036854775807)
        )::text AS data
 FROM chain.tip AS t
 LEFT JOIN chain.derivations AS d ON d.derivation = 'address_transactions';

@@ -6,14 +6,14 @@ WITH owner AS (
 ), found AS (
     (
         SELECT i.* FROM chain.internal_transfers AS i CROSS JOIN owner AS o
-        WHERE NOT $2::boolean AND i.block_number = $6::bigint AND i.transaction_index = o.transaction_index
+        WHERE NOT (SELECT $2::boolean) AND i.block_number = $6::bigint AND i.transaction_index = o.transaction_index
           AND ($4::bigint IS NULL OR (i.block_number, i.trace_address) > ($4::bigint, $5::integer[]))
         ORDER BY i.trace_address LIMIT $1::integer + 1
     )
     UNION ALL
     (
         SELECT i.* FROM chain.internal_transfers AS i CROSS JOIN owner AS o
-        WHERE $2::boolean AND i.block_number = $6::bigint AND i.transaction_index = o.transaction_index
+        WHERE (SELECT $2::boolean) AND i.block_number = $6::bigint AND i.transaction_index = o.transaction_index
           AND (i.block_number, i.trace_address) < ($4::bigint, $5::integer[])
         ORDER BY i.trace_address DESC LIMIT $1::integer + 1
     )

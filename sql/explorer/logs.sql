@@ -4,14 +4,17 @@
 WITH owner AS (
     SELECT b.number, x.transaction_index
     FROM chain.blocks AS b
-    LEFT JOIN chain.transactions AS x
-        ON $8::bytea IS NOT NULL AND x.block_number = $6::bigint AND x.hash = $8::bytea
+    LEFT JOIN LATERAL (
+        SELECT v.* FROM chain.transactions AS v
+        WHERE $8::bytea IS NOT NULL AND v.block_number = $6::bigint AND v.hash = $8::bytea
+        LIMIT 1
+    ) AS x ON true
     WHERE b.number = $6::bigint AND b.hash = coalesce($7::bytea, b.hash)
       AND ($8::bytea IS NULL OR x.hash IS NOT NULL)
 ), found AS (
     (
         SELECT l.* FROM chain.logs AS l CROSS JOIN owner AS o
-        WHERE NOT $2::boolean AND l.block_number = $6::bigint
+        WHERE NOT (SELECT $2::boolean) AND l.block_number = $6::bigint
           AND (l.block_number, l.log_index) > (coalesce($4::bigint, $6::bigint), coalesce($5::integer, -1))
           AND l.transaction_index = coalesce(o.transaction_index, l.transaction_index)
         ORDER BY l.log_index LIMIT $1::integer + 1
@@ -19,7 +22,7 @@ WITH owner AS (
     UNION ALL
     (
         SELECT l.* FROM chain.logs AS l CROSS JOIN owner AS o
-        WHERE $2::boolean AND l.block_number = $6::bigint
+        WHERE (SELECT $2::boolean) AND l.block_number = $6::bigint
           AND (l.block_number, l.log_index) < ($4::bigint, $5::integer)
           AND l.transaction_index = coalesce(o.transaction_index, l.transaction_index)
         ORDER BY l.log_index DESC LIMIT $1::integer + 1

@@ -6,7 +6,7 @@ WITH owner AS (
 ), found AS (
     (
         SELECT m.* FROM chain.token_transfers AS m CROSS JOIN owner AS o
-        WHERE NOT $2::boolean AND m.block_number = $7::bigint AND m.transaction_index = o.transaction_index
+        WHERE NOT (SELECT $2::boolean) AND m.block_number = $7::bigint AND m.transaction_index = o.transaction_index
           AND (m.block_number, m.log_index, m.batch_index)
             > (coalesce($4::bigint, $7::bigint), coalesce($5::integer, -1), coalesce($6::integer, 0))
         ORDER BY m.log_index, m.batch_index LIMIT $1::integer + 1
@@ -14,7 +14,7 @@ WITH owner AS (
     UNION ALL
     (
         SELECT m.* FROM chain.token_transfers AS m CROSS JOIN owner AS o
-        WHERE $2::boolean AND m.block_number = $7::bigint AND m.transaction_index = o.transaction_index
+        WHERE (SELECT $2::boolean) AND m.block_number = $7::bigint AND m.transaction_index = o.transaction_index
           AND (m.block_number, m.log_index, m.batch_index) < ($4::bigint, $5::integer, $6::integer)
         ORDER BY m.log_index DESC, m.batch_index DESC LIMIT $1::integer + 1
     )
@@ -202,12 +202,14 @@ SELECT t.outbox_sequence AS sequence, t.head_number, t.head_hash, t.finalized_nu
                SELECT m.* FROM chain.token_transfers AS m
                WHERE m.block_number = k.block_number AND m.log_index = k.log_index AND m.batch_index = k.batch_index
                  AND ($11::bigint[] IS NULL OR m.block_number = ANY ($11::bigint[]))
+              AND m.block_number BETWEEN coalesce(($11::bigint[])[1], 0) AND coalesce(($11::bigint[])[cardinality($11::bigint[])], 9223372036854775807)
                LIMIT 1
            ) AS r
            CROSS JOIN LATERAL (
                SELECT x.hash, x.timestamp FROM chain.transactions AS x
                WHERE x.block_number = k.block_number AND x.transaction_index = r.transaction_index
                  AND ($11::bigint[] IS NULL OR x.block_number = ANY ($11::bigint[]))
+              AND x.block_number BETWEEN coalesce(($11::bigint[])[1], 0) AND coalesce(($11::bigint[])[cardinality($11::bigint[])], 9223372036854775807)
                LIMIT 1
            ) AS x
            LEFT JOIN chain.token_metadata AS n ON n.token = r.token

@@ -176,8 +176,11 @@ LEFT JOIN LATERAL (
                 WHERE l.block_number = coalesce($2::bigint, w.block_number) AND l.transaction_index = r.transaction_index
                 ORDER BY l.log_index LIMIT $3::integer
             ) AS l
-            LEFT JOIN chain.decoded_events AS e
-                ON e.block_number = coalesce($2::bigint, w.block_number) AND e.log_index = l.log_index
+            LEFT JOIN LATERAL (
+                SELECT v.* FROM chain.decoded_events AS v
+                WHERE v.block_number = coalesce($2::bigint, w.block_number) AND v.log_index = l.log_index
+                LIMIT 1
+            ) AS e ON true
         ),
         'token_transfers', (
             SELECT coalesce(json_agg(json_build_object(
@@ -228,12 +231,20 @@ LEFT JOIN LATERAL (
             ) AS i
         ) END
     )::text AS data
-    FROM chain.transactions AS r
-    JOIN chain.blocks AS b ON b.number = coalesce($2::bigint, w.block_number)
-    LEFT JOIN chain.decoded_calls AS d
-        ON d.block_number = coalesce($2::bigint, w.block_number) AND d.transaction_index = r.transaction_index
-    WHERE r.block_number = coalesce($2::bigint, w.block_number) AND r.transaction_index = w.transaction_index
-      AND r.hash = $1::bytea
+    FROM (
+        SELECT v.* FROM chain.transactions AS v
+        WHERE v.block_number = coalesce($2::bigint, w.block_number) AND v.transaction_index = w.transaction_index
+          AND v.hash = $1::bytea
+        LIMIT 1
+    ) AS r
+    CROSS JOIN LATERAL (
+        SELECT v.* FROM chain.blocks AS v WHERE v.number = coalesce($2::bigint, w.block_number) LIMIT 1
+    ) AS b
+    LEFT JOIN LATERAL (
+        SELECT v.* FROM chain.decoded_calls AS v
+        WHERE v.block_number = coalesce($2::bigint, w.block_number) AND v.transaction_index = r.transaction_index
+        LIMIT 1
+    ) AS d ON true
 ) AS x ON true;
 
 -- name: select_pending_transaction :one
