@@ -114,8 +114,8 @@ def _write(report: Report, seen: dict[int, dict[str, list[float]]], blocks: int)
     report.say(
         "Logs, events and token transfers of a contract, and lists with a filter, are looked for in windows "
         "that begin with 2,000 to 100,000 blocks. At the shipped 100,000 blocks a chunk that is one chunk or "
-        f"two; with the {blocks // many} blocks a chunk of this measurement it is hundreds. Wallets name blocks "
-        "here and there; TimescaleDB 2.19 takes no bounds from `= ANY (array)` and "
+        f"two; with the {blocks // many} blocks a chunk of this measurement it is hundreds. "
+        "Wallets name blocks here and there; TimescaleDB 2.19 takes no bounds from `= ANY (array)` and "
         "plans all chunks between the lowest and the highest."
     )
     rows = []
