@@ -5,7 +5,7 @@ import gc
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import version
 from typing import cast
 
@@ -59,16 +59,6 @@ log = structlog.get_logger(__name__)
 _KEYS_EVERY_S, _KEYS_WITHIN_S = 5.0, 10.0
 
 
-@dataclass(slots=True)
-class Application:
-    """Everything of one process. `asgi` is what a server is given."""
-
-    asgi: Edge
-    litestar: Litestar
-    explorer: Explorer
-    shared: SharedCache | None
-
-
 _NOUNS = (
     blocks,
     block_contents,
@@ -112,8 +102,8 @@ def build_name() -> str:
 
 
 @asynccontextmanager
-async def running(settings: ExplorerSettings) -> AsyncIterator[Application]:
-    """An application whose tip follows the outbox, for as long as the block runs."""
+async def running(settings: ExplorerSettings) -> AsyncIterator[Edge]:
+    """What a server is given: its tip follows the outbox for as long as the block runs."""
     database = settings.database_settings()
     with translated():
         first = await connect(database)
@@ -165,6 +155,8 @@ async def running(settings: ExplorerSettings) -> AsyncIterator[Application]:
         follower = TipFollower(tip, pool, redis)
         follower.on_row.append(pace.hear)
         follower.on_resync.append(local.clear)
+        if shared is not None:
+            follower.on_resync.append(shared.forget)
         position = await follower.start()
         await keys.refresh()
         tasks = [
@@ -174,7 +166,7 @@ async def running(settings: ExplorerSettings) -> AsyncIterator[Application]:
             asyncio.create_task(metrics.run()),
         ]
         try:
-            yield Application(edge, app, explorer, shared)
+            yield edge
         finally:
             for task in tasks:
                 task.cancel()
@@ -212,8 +204,7 @@ class LazyApplication:
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
-        async with running(self._settings) as application:
-            self._edge = application.asgi
+        async with running(self._settings) as self._edge:
             # What is there now stays: a full collection over it would stop every answer for 40 ms
             # (PERF_API.md 3).
             gc.collect()

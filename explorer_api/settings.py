@@ -30,9 +30,6 @@ class HttpSection(Section):
     cors_origins: Annotated[tuple[str, ...], BeforeValidator(comma_separated)] = Field(
         default=(), description="Origins whose pages may read answers; * means every one."
     )
-    public_url: str | None = Field(
-        default=None, description="Address under which clients reach the API; not set means as they asked."
-    )
     request_timeout_s: float = Field(
         default=10.0, gt=0, le=600, description="Seconds an answer may take; exports and streams are exempt."
     )

@@ -1,4 +1,4 @@
-"""Answers of this process, the least recently used thrown away first."""
+"""Answers of this process, those read longest ago thrown away first."""
 
 from dataclasses import dataclass, field
 

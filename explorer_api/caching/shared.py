@@ -8,6 +8,7 @@ nobody.
 import asyncio
 import time
 from collections import deque
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,7 +56,7 @@ class SharedCache:
     _wanted: dict[bytes, list["asyncio.Future[bytes | None]"]] = field(default_factory=dict)
     _writes: "deque[tuple[bytes, bytes, float]]" = field(default_factory=deque)
     _writing: asyncio.Task[None] | None = None
-    _reading: set[asyncio.Task[None]] = field(default_factory=set)
+    _running: set[asyncio.Task[None]] = field(default_factory=set)
     _away_until: float = 0.0
     _era: int = 0
 
@@ -66,7 +67,7 @@ class SharedCache:
             return None
         waiter: asyncio.Future[bytes | None] = loop.create_future()
         if not self._wanted:
-            loop.call_soon(self._begin_reading)
+            loop.call_soon(lambda: self._begin(self._read()))
         self._wanted.setdefault(self._key(target), []).append(waiter)
         data = await waiter
         return None if data is None else self._decoded(data)
@@ -94,8 +95,12 @@ class SharedCache:
         if self._writing is None or self._writing.done():
             self._writing = asyncio.get_running_loop().create_task(self._write())
 
-    async def raise_era(self) -> None:
+    def forget(self) -> None:
         """Nothing that was kept so far is read again, by no process."""
+        if self.tip.channel:
+            self._begin(self._raise_era())
+
+    async def _raise_era(self) -> None:
         try:
             async with asyncio.timeout(_ANSWER_S * 10):
                 self._era = int(await self._redis().incr(self._era_key()))
@@ -114,16 +119,16 @@ class SharedCache:
         return True
 
     async def aclose(self) -> None:
-        for task in [*self._reading, *([self._writing] if self._writing else [])]:
+        for task in [*self._running, *([self._writing] if self._writing else [])]:
             task.cancel()
         client, self._client = self._client, None
         if client is not None:
             await client.aclose()
 
-    def _begin_reading(self) -> None:
-        task = asyncio.get_running_loop().create_task(self._read())
-        self._reading.add(task)
-        task.add_done_callback(self._reading.discard)
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
 
     async def _read(self) -> None:
         wanted, self._wanted = self._wanted, {}

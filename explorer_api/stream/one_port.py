@@ -38,9 +38,9 @@ def serve_with_stream(settings: ExplorerSettings) -> None:
 
 async def _serve(settings: ExplorerSettings) -> None:
     bound = listening(settings.http.host, settings.http.port)
-    async with running(settings) as application, running_stream(settings) as (stream, following):
+    async with running(settings) as edge, running_stream(settings) as (stream, following):
         settle()
-        both = OnePort(application.asgi, stream)
+        both = OnePort(edge, stream)
         server = Server(config_of(both, settings.stream), stream.close)
         print(f"explorer on {url_of(bound)}", flush=True)  # noqa: T201  for people and programs
         await serve_until_signal(server, bound, following)

@@ -227,3 +227,28 @@ async def test_database_away_is_503_and_what_is_kept_is_served(changing: Any) ->
             return (await ask(api, "/api/v1/blocks/4"))[0] == 200
 
         await eventually(answers, "the database answers again")
+
+
+async def test_after_another_history_nothing_that_redis_kept_is_read(changing: Any, redis_url: str) -> None:
+    async with changing() as (dsn, api):
+        await ask(api, LIST)
+        first = announce(dsn, "blocks", 1, 1)
+
+        async def heard() -> bool:
+            return await sequence_of(api, LIST) == first
+
+        await eventually(heard, "the row")
+        with psycopg.connect(dsn) as connection:
+            # As after a restore: the same number, given to another row.
+            connection.execute("UPDATE chain.outbox SET created_at = created_at - interval '1 hour'")
+
+        def raised() -> bool:
+            with redis.Redis.from_url(redis_url) as client:
+                return any(int(client.get(key) or 0) > 0 for key in client.scan_iter("*:era"))
+
+        await eventually(raised, "the era")
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            connection.execute("UPDATE chain.blocks SET size = 123456789 WHERE number = 100")
+        async with changing() as (_, other):
+            _, _, body = await ask(other, LIST)
+        assert b"123456789" in body
