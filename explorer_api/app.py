@@ -1,7 +1,6 @@
 """The application: routes behind the edge, and what runs beside them."""
 
 import asyncio
-import gc
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -46,6 +45,7 @@ from explorer_api.routes import (
     wallets,
 )
 from explorer_api.settings import ExplorerSettings
+from explorer_api.settling import settle
 from explorer_api.strictness import refuse_unknown_parameters
 from explorer_api.tip import Tip, TipFollower
 from node.client import NodeClient
@@ -205,11 +205,7 @@ class LazyApplication:
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
         async with running(self._settings) as self._edge:
-            # What is there now stays: a full collection over it would stop every answer for 40 ms
-            # (PERF_API.md 3).
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(20_000, 50, 100)
+            settle()
             await send({"type": "lifespan.startup.complete"})
             await receive()
         await send({"type": "lifespan.shutdown.complete"})

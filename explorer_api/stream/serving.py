@@ -1,7 +1,6 @@
 """uvicorn, set for many long connections: no compression, no access log, and a goodbye before it ends."""
 
 import asyncio
-import gc
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +10,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from explorer_api.asgi import ASGIApp
 from explorer_api.settings import ExplorerSettings, StreamSection
+from explorer_api.settling import settle
 from explorer_api.stream.running import running_stream
 from service.open_files import raise_limit
 
@@ -99,13 +99,6 @@ async def serve_until_signal(server: Server, bound: socket.socket, following: "a
     await serving
     if following.done():
         following.result()
-
-
-def settle() -> None:
-    """What was imported stays: a full collection over it would stop everything for 40 ms (PERF_API.md 3)."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 50, 100)
 
 
 async def serve_stream(settings: ExplorerSettings) -> None:
