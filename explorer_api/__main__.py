@@ -1,30 +1,23 @@
 """`pend-explorer`: what an operator runs. Ends with an exit code of docs/operations.md."""
 
-import importlib
 from pathlib import Path
 
 import click
 
-from explorer_api.commands.context import Invocation
-from explorer_api.commands.ending import ended_well
-
-_COMMANDS = ("serve", "stream", "keys", "config", "openapi")
-
-
-class Commands(click.Group):
-    """Reads the module of a command when it is asked for."""
-
-    def list_commands(self, _context: click.Context) -> list[str]:
-        return sorted(_COMMANDS)
-
-    def get_command(self, _context: click.Context, name: str) -> click.Command | None:
-        if name not in _COMMANDS:
-            return None
-        command: click.Command = getattr(importlib.import_module(f"explorer_api.commands.{name}"), name)
-        return command
+from explorer_api.settings import ExplorerSettings
+from service.commands.ending import EXIT_PRIVILEGE, ended_well
+from service.commands.group import LazyGroup
+from service.commands.invocation import Invocation
 
 
-@click.group("pend-explorer", cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    "pend-explorer",
+    cls=LazyGroup,
+    package="explorer_api.commands",
+    names=("serve", "stream", "keys", "openapi"),
+    elsewhere={"config": "service.commands.config"},
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.option(
     "--config",
     "config_path",
@@ -34,13 +27,17 @@ class Commands(click.Group):
 @click.pass_context
 def pend_explorer(context: click.Context, config_path: Path | None) -> None:
     """Serves what pend-index has stored, read-only."""
-    context.obj = Invocation(config_path)
+    context.obj = Invocation(ExplorerSettings, "pend-explorer", config_path)
 
 
 def main() -> None:
     """Run a command; every failure is one message on stderr and its documented exit code."""
-    ended_well(lambda: pend_explorer(standalone_mode=False))
+    ended_well(lambda: pend_explorer(standalone_mode=False), next_step=_NEXT_STEP)
 
+
+_NEXT_STEP = {
+    EXIT_PRIVILEGE: "Set database.role = pend_explorer, and grant that role to the login.",
+}
 
 if __name__ == "__main__":
     main()

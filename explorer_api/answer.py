@@ -5,7 +5,7 @@ from enum import IntEnum
 from typing import Any
 
 import msgspec
-from litestar import MediaType, Response
+from litestar import Response
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 JSON = "application/json"
@@ -82,21 +82,5 @@ class AnswerResponse(Response[Any]):
 
         async def hand_over(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
             scope["pend.answer"] = answer  # type: ignore[typeddict-unknown-key]
-
-        return hand_over
-
-
-class FaultResponse(Response[Any]):
-    """What Litestar makes of an exception: the edge is handed the exception itself."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__(content=b"", media_type=MediaType.JSON)
-        self.error = error
-
-    def to_asgi_response(self, *_: Any, **__: Any) -> ASGIApp:  # type: ignore[override]
-        error = self.error
-
-        async def hand_over(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
-            scope["pend.error"] = error  # type: ignore[typeddict-unknown-key]
 
         return hand_over

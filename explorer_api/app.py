@@ -12,9 +12,7 @@ import structlog
 from litestar import Litestar, Router
 from litestar.openapi import OpenAPIConfig
 
-from explorer_api.answer import FaultResponse
 from explorer_api.api_keys import ApiKeys
-from explorer_api.asgi import ASGIApp, Receive, Scope, Send
 from explorer_api.caching.local import LocalCache
 from explorer_api.caching.shared import SharedCache
 from explorer_api.clients import Clients
@@ -23,7 +21,7 @@ from explorer_api.edge import Edge
 from explorer_api.etherscan import routes as etherscan
 from explorer_api.health import Health
 from explorer_api.limiting import Limiter
-from explorer_api.metrics import HttpMetrics, folder
+from explorer_api.metrics import explorer_metrics
 from explorer_api.pace import BlockPace
 from explorer_api.reading import Explorer
 from explorer_api.routes import (
@@ -45,14 +43,16 @@ from explorer_api.routes import (
     wallets,
 )
 from explorer_api.settings import ExplorerSettings
-from explorer_api.settling import settle
-from explorer_api.strictness import refuse_unknown_parameters
 from explorer_api.tip import Tip, TipFollower
 from node.client import NodeClient
 from postgres.capabilities import Home, detect
 from postgres.errors import DatabaseError, translated
 from postgres.pool import connect, open_pool
 from postgres.reader import Reader
+from service.http.asgi import ASGIApp
+from service.http.faults import FaultResponse
+from service.http.metrics import folder
+from service.http.strictness import refuse_unknown_parameters
 
 log = structlog.get_logger(__name__)
 
@@ -125,7 +125,7 @@ async def running(settings: ExplorerSettings) -> AsyncIterator[Edge]:
         local = LocalCache(settings.cache.local_bytes_max)
         shared = SharedCache(redis, tip, build_name()) if redis is not None else None
         pace = BlockPace()
-        metrics = HttpMetrics(folder())
+        metrics = explorer_metrics(folder())
         limiter = Limiter(settings.limits, redis, lambda: tip.channel or "pend")
         app = litestar_app(explorer, probed=Health(explorer, shared, node, metrics))
         clients = Clients(settings.http.trusted_proxies, keys)
@@ -186,26 +186,3 @@ async def _refresh_keys(keys: ApiKeys) -> None:
                 await keys.refresh()
         except (DatabaseError, TimeoutError) as error:
             log.warning("API keys could not be read again", reason=str(error))
-
-
-class LazyApplication:
-    """ASGI for servers that import an application and then run its lifespan."""
-
-    def __init__(self, settings: ExplorerSettings) -> None:
-        self._settings = settings
-        self._edge: Edge | None = None
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self._lifespan(receive, send)
-            return
-        assert self._edge is not None, "the server did not run the lifespan"
-        await self._edge(scope, receive, send)
-
-    async def _lifespan(self, receive: Receive, send: Send) -> None:
-        await receive()
-        async with running(self._settings) as self._edge:
-            settle()
-            await send({"type": "lifespan.startup.complete"})
-            await receive()
-        await send({"type": "lifespan.shutdown.complete"})

@@ -7,9 +7,10 @@ import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
-from explorer_api.problems import BadParameter, NotFound, NotIndexed
+from explorer_api.problems import NotIndexed
 from explorer_api.reading import Explorer, Row, queries
 from postgres.connections import OwnConnection
+from service.http.problems import BadParameter, NotFound
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECONDS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?\Z")

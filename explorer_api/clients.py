@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from hashlib import sha256
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING, Any
 
 from explorer_api.api_keys import ApiKeys
+from service.http.addresses import address_of, network_of
 
 if TYPE_CHECKING:
-    from explorer_api.limiting import Allowance
+    from service.http.limiting import Allowance
 
 
 @dataclass(slots=True)
@@ -25,7 +25,6 @@ class Client:
 
 
 _GENERATION_MAX = 25_000
-_IPV6_BITS = 64
 ANONYMOUS = "anonymous"
 
 
@@ -49,10 +48,8 @@ class Clients:
             key = self.keys.find(sha256(given).digest())
             if key is not None:
                 return self._client(f"key:{key.id}", key.tier)
-        peer = scope["client"][0] if scope.get("client") else "unknown"
-        forwarded = headers.get(b"x-forwarded-for")
-        address = peer if forwarded is None else self._address(peer, forwarded)
-        return self._client(address if ":" not in address else _network_of(address), ANONYMOUS)
+        address = address_of(scope, headers, self.trusted_proxies)
+        return self._client(address if ":" not in address else network_of(address), ANONYMOUS)
 
     def _client(self, name: str, tier: str) -> Client:
         client = self._seen.get(name)
@@ -65,42 +62,6 @@ class Clients:
             self._before, self._seen = self._seen, {}
         self._seen[name] = client
         return client
-
-    def _address(self, peer: str, forwarded: bytes) -> str:
-        """The first address from the right that is no trusted proxy."""
-        if not self.trusted_proxies or not self._is_trusted(peer):
-            return peer
-        for part in reversed(forwarded.decode("latin-1").split(",")):
-            address = part.strip()
-            try:
-                ip_address(address)
-            except ValueError:
-                return peer
-            if not self._is_trusted(address):
-                return address
-            peer = address
-        return peer
-
-    def _is_trusted(self, address: str) -> bool:
-        try:
-            parsed = ip_address(address)
-        except ValueError:
-            return False
-        return any(parsed in network for network in self.trusted_proxies)
-
-
-@lru_cache(maxsize=50_000)
-def _network_of(address: str) -> str:
-    """One who has an IPv6 address has a whole network of them: it counts as one."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address
-    if not isinstance(parsed, IPv6Address):
-        return address
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return str(IPv6Network((int(parsed), _IPV6_BITS), strict=False))
 
 
 def _bearer(headers: dict[bytes, bytes]) -> bytes | None:

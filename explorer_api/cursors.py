@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from explorer_api.problems import CursorMalformed
+from service.http.problems import CursorMalformed
 
 Key = int | str
 

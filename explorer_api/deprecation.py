@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
-from explorer_api.asgi import Header
+from service.http.asgi import Header
 
 STAYS_FOR = timedelta(days=365)
 

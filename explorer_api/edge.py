@@ -17,19 +17,22 @@ from zlib import crc32
 
 import structlog
 
-from explorer_api import problems
 from explorer_api.answer import Answer, Lifetime
-from explorer_api.asgi import ASGIApp, Header, Message, Receive, Scope, Send
 from explorer_api.caching.local import LocalCache
 from explorer_api.caching.shared import SharedCache
 from explorer_api.clients import Client, Clients
 from explorer_api.etherscan import envelope as etherscan
 from explorer_api.faults import problem_of
 from explorer_api.limiting import Limiter
-from explorer_api.metrics import HttpMetrics
-from explorer_api.problems import MethodNotAllowed, Problem, TargetTooLong, TimedOut, TooLarge
+from explorer_api.problems import MethodNotAllowed
 from explorer_api.settings import ExplorerSettings
 from explorer_api.tip import Tip
+from service.http import problems
+from service.http.asgi import ASGIApp, Header, Message, Receive, Scope, Send
+from service.http.cors import allow_origin, preflight
+from service.http.metrics import HttpMetrics
+from service.http.problems import Problem, TargetTooLong, TimedOut, TooLarge
+from service.http.requests import accepts_gzip, given_id, matches, route_of
 
 log = structlog.get_logger(__name__)
 
@@ -63,11 +66,11 @@ class Edge:
             return
         begun = time.perf_counter()
         headers = dict(scope["headers"])
-        request_id = _given_id(headers) or f"{self._process}-{next(self._ids):x}"
+        request_id = given_id(headers) or f"{self._process}-{next(self._ids):x}"
         common: list[Header] = [(b"x-request-id", request_id.encode()), *_ALWAYS]
         origin = headers.get(b"origin")
         if origin is not None:
-            self._allow_origin(origin, common)
+            allow_origin(origin, self.settings.http.cors_origins, _EXPOSED, common)
         client: Client | None = None
         route, source = "", "none"
         status = 500
@@ -77,7 +80,7 @@ class Edge:
             scope["pend.request_id"] = request_id
             method = scope["method"]
             if method == "OPTIONS" and origin is not None:
-                status = await _preflight(headers, common, send)
+                status = await preflight(headers, common, send, _METHODS)
                 route = "preflight"
                 return
             self._check(scope, headers)
@@ -89,7 +92,7 @@ class Edge:
             else:
                 answer, source = await self._fetch(target, scope, receive, send, common)
             if answer is None:  # it was sent already, piece by piece
-                route = _route_of(scope)
+                route = route_of(scope)
                 status = scope.get("pend.status", 200)
                 return
             route = answer.route
@@ -98,7 +101,7 @@ class Edge:
             status = await self._send(answer, method, headers, common, send)
         except Exception as error:
             problem = problem_of(error, request_id)
-            status, route = problem.status, _route_of(scope)
+            status, route = problem.status, route_of(scope)
             if scope.get("pend.started"):
                 log.warning("an answer broke off", request_id=request_id, reason=problem.detail)
                 raise
@@ -152,7 +155,7 @@ class Edge:
             if answer is None:
                 future.cancel()  # nobody can join what was streamed
                 return None, "stream"
-            answer.route = answer.route or _route_of(scope)
+            answer.route = answer.route or route_of(scope)
             answer.stored_at = time.monotonic()
             if answer.lifetime is not Lifetime.LIVE or answer.ttl_s > 0:
                 self._keep(target, answer)
@@ -237,12 +240,12 @@ class Edge:
             etag = self._etag(answer)
             out.append((b"etag", etag))
             out.append((b"cache-control", self._cache_control(answer)))
-            if _matches(headers.get(b"if-none-match"), etag):
+            if matches(headers.get(b"if-none-match"), etag):
                 status, body = 304, b""
         out += answer.headers
         if status != 304:
             out.append((b"content-type", answer.media_type.encode()))
-            if len(body) >= _GZIP_FROM_BYTES and _accepts_gzip(headers):
+            if len(body) >= _GZIP_FROM_BYTES and accepts_gzip(headers):
                 if answer.gzipped is None:  # made once, kept with the answer
                     answer.gzipped = gzip.compress(body, compresslevel=1, mtime=0)
                 body = answer.gzipped
@@ -284,16 +287,6 @@ class Edge:
             shown = body.decode("latin-1")[:20]
             raise TooLarge(f"the body has {shown} bytes, at most {http.body_bytes_max} are read")
 
-    def _allow_origin(self, origin: bytes, out: list[Header]) -> None:
-        allowed = self.settings.http.cors_origins
-        if "*" in allowed:
-            out.append((b"access-control-allow-origin", b"*"))
-        elif origin.decode("latin-1") in allowed:
-            out.append((b"access-control-allow-origin", origin))
-        else:
-            return
-        out.append((b"access-control-expose-headers", _EXPOSED))
-
 
 _ALWAYS: tuple[Header, ...] = (
     (b"x-content-type-options", b"nosniff"),
@@ -305,6 +298,7 @@ _EXPOSED = (
     b"X-Request-Id, Pend-Block-Number, Pend-Block-Hash, Pend-Finality, Pend-Sequence, Pend-Complete, "
     b"Deprecation, Sunset, Link"
 )
+_METHODS = b"GET, HEAD"
 _UNTIMED = ("/api/v1/export", "/api/v1/stream")
 _POINT_READS = ("/api/v1/blocks/", "/api/v1/transactions/", "/api/v1/addresses/")
 
@@ -321,44 +315,6 @@ def _target(scope: Scope) -> bytes:
     if b"apikey=" in query.lower():
         query = b"&".join(part for part in query.split(b"&") if not part.lower().startswith(b"apikey="))
     return b"%s?%s" % (path, query) if query else path
-
-
-def _given_id(headers: dict[bytes, bytes]) -> str | None:
-    """The caller's own correlation id, when it is fit to be repeated and logged."""
-    given = headers.get(b"x-request-id") or headers.get(b"x-correlation-id")
-    if given is None or len(given) > 64 or not given.replace(b"-", b"").replace(b"_", b"").isalnum():
-        return None
-    return given.decode()
-
-
-def _matches(if_none_match: bytes | None, etag: bytes) -> bool:
-    if if_none_match is None:
-        return False
-    return if_none_match == etag or any(
-        part.strip() in {etag, b"*", etag.removeprefix(b"W/")} for part in if_none_match.split(b",")
-    )
-
-
-def _accepts_gzip(headers: dict[bytes, bytes]) -> bool:
-    accepted = headers.get(b"accept-encoding")
-    return accepted is not None and b"gzip" in accepted and b"gzip;q=0" not in accepted.replace(b" ", b"")
-
-
-def _route_of(scope: Scope) -> str:
-    return str(scope.get("path_template") or "unknown")
-
-
-async def _preflight(headers: dict[bytes, bytes], common: list[Header], send: Send) -> int:
-    out = [
-        *common,
-        (b"access-control-allow-methods", b"GET, HEAD"),
-        (b"access-control-allow-headers", headers.get(b"access-control-request-headers", b"")[:1_024]),
-        (b"access-control-max-age", b"86400"),
-        (b"content-length", b"0"),
-    ]
-    await send({"type": "http.response.start", "status": 204, "headers": out})
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
-    return 204
 
 
 async def _send_problem(
@@ -382,7 +338,7 @@ async def _send_problem(
     if "retry_after_s" in problem.members:
         out.append((b"retry-after", b"%d" % problem.members["retry_after_s"]))
     if problem.status == 405:
-        out.append((b"allow", b"GET, HEAD"))
+        out.append((b"allow", _METHODS))
     await send({"type": "http.response.start", "status": status, "headers": out})
     await send(
         {

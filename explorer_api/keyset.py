@@ -4,7 +4,7 @@ import re
 from decimal import Decimal
 
 from explorer_api.cursors import Key
-from explorer_api.problems import CursorMalformed
+from service.http.problems import CursorMalformed
 
 _ADDRESS = re.compile(r"[0-9a-f]{40}\Z")
 _NUMBER = re.compile(r"-?[0-9]{1,120}\Z")

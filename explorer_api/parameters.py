@@ -7,7 +7,7 @@ from litestar.params import Parameter, PathParameter
 
 from evm.primitives import Address, Hash32, keccak256
 from explorer_api.pages import LIMIT_MAX
-from explorer_api.problems import BadParameter
+from service.http.problems import BadParameter
 
 BLOCK_NUMBER_MAX = 2**63 - 1
 

@@ -8,9 +8,10 @@ import msgspec
 
 from evm.primitives import to_hex
 from explorer_api.answers.transactions import PendingTransaction
-from explorer_api.problems import NodeFailed, NotSupported
+from explorer_api.problems import NodeFailed
 from explorer_api.reading import Explorer
 from node.errors import CallRejected, MethodMissing, NodeError
+from service.http.problems import NotSupported
 
 PATIENCE_S = 2.0
 """A reader waits no longer for the node."""

@@ -8,8 +8,9 @@ from litestar.params import Parameter, QueryParameter
 
 from explorer_api.answer import Lifetime
 from explorer_api.block_times import moment_of
-from explorer_api.problems import BadParameter, RangeTooWide
+from explorer_api.problems import RangeTooWide
 from explorer_api.reading import Row
+from service.http.problems import BadParameter
 
 POINTS_MAX = 10_000
 _UNITS = {"hour": timedelta(hours=1), "day": timedelta(days=1)}

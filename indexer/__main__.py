@@ -1,34 +1,25 @@
 """`pend-index`: what an operator runs. Ends with an exit code of docs/operations.md."""
 
-import importlib
 import logging
 import sys
 from pathlib import Path
 
 import click
-from click.exceptions import NoSuchCommand
 
-from indexer.commands.context import Invocation
 from indexer.errors import EXIT_DEFECT, exit_code, explain
-
-_COMMANDS = ("run", "backfill", "status", "verify", "rebuild", "redecode", "abi", "db", "config", "devnet")
-
-
-class Commands(click.Group):
-    """Reads the module of a command when it is asked for: some take longer to read than others to run."""
-
-    def list_commands(self, _context: click.Context) -> list[str]:
-        return sorted(_COMMANDS)
-
-    def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        if name not in _COMMANDS:
-            raise NoSuchCommand(name, possibilities=_COMMANDS, ctx=context)
-        module = importlib.import_module("devnet.cli" if name == "devnet" else f"indexer.commands.{name}")
-        command: click.Command = getattr(module, name)
-        return command
+from indexer.settings import IndexerSettings
+from service.commands.group import LazyGroup
+from service.commands.invocation import Invocation
 
 
-@click.group("pend-index", cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    "pend-index",
+    cls=LazyGroup,
+    package="indexer.commands",
+    names=("run", "backfill", "status", "verify", "rebuild", "redecode", "abi", "db"),
+    elsewhere={"config": "service.commands.config", "devnet": "devnet.cli"},
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.option(
     "--config",
     "config_path",
@@ -38,7 +29,7 @@ class Commands(click.Group):
 @click.pass_context
 def pend_index(context: click.Context, config_path: Path | None) -> None:
     """Indexes a private Besu network into PostgreSQL or TimescaleDB."""
-    context.obj = Invocation(config_path)
+    context.obj = Invocation(IndexerSettings, "pend-index", config_path)
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ from functools import cache
 
 from tests.shared_server import REPOSITORY
 
-_READ_BEFORE = ("run", "backfill", "status", "verify", "rebuild", "redecode", "abi", "db", "config")
+_READ_BEFORE = ("run", "backfill", "status", "verify", "rebuild", "redecode", "abi", "db")
 
 
 @dataclass(slots=True)

@@ -5,16 +5,12 @@ from typing import Literal
 
 import msgspec
 
-Status = Literal["healthy", "slow", "degraded", "unavailable", "off"]
+from service.http import health
 
 
-class Part(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+class Part(health.Part, forbid_unknown_fields=True, omit_defaults=True):
     """One part. slow: no answer within 50 ms; unavailable: none at all; off: not set up."""
 
-    status: Status
-    milliseconds: float
-    detail: str | None = None
-    """What is wrong, where something is."""
     sequence: int | None = None
     """Last row of the outbox heard."""
     behind_s: float | None = None
@@ -24,8 +20,6 @@ class Part(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     head_age_s: float | None = None
     lag_blocks: int | None = None
     """Blocks that the node has and that are not indexed; only where a node is set."""
-    used_bytes: int | None = None
-    free_bytes: int | None = None
 
 
 class Parts(msgspec.Struct, forbid_unknown_fields=True):
@@ -46,9 +40,3 @@ class HealthReport(msgspec.Struct, forbid_unknown_fields=True):
     status: Literal["healthy", "degraded", "unhealthy"]
     checked_at: datetime
     parts: Parts
-
-
-class Probed(msgspec.Struct, forbid_unknown_fields=True):
-    """What an orchestrator asks for: only the status code counts."""
-
-    status: Literal["alive", "ready", "not ready"]

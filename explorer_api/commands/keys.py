@@ -11,11 +11,12 @@ from typing import TypeVar
 
 import click
 
-from explorer_api.commands.context import Invocation, pass_invocation
+from explorer_api.settings import ExplorerSettings
 from postgres.connections import OwnConnection
 from postgres.errors import PrivilegeMissing, translated
 from postgres.pool import connect
 from postgres.queries import load
+from service.commands.invocation import Invocation, pass_invocation
 
 queries = load("explorer_keys")
 
@@ -46,7 +47,7 @@ def keys() -> None:
 @click.option("--tier", type=click.Choice(TIERS), required=True, help="Whose limits it has.")
 @click.option("--expires-in", help="Such as 30m, 12h or 90d; without it the key holds until it is revoked.")
 @pass_invocation
-def issue(invocation: Invocation, *, name: str, tier: str, expires_in: str | None) -> None:
+def issue(invocation: Invocation[ExplorerSettings], *, name: str, tier: str, expires_in: str | None) -> None:
     """Print a new key, once: only its hash is kept."""
     if not name.strip():
         raise click.BadParameter("is empty; say who the key is for", param_hint="--name")
@@ -65,7 +66,7 @@ def issue(invocation: Invocation, *, name: str, tier: str, expires_in: str | Non
 
 @keys.command("list")
 @pass_invocation
-def list_keys(invocation: Invocation) -> None:
+def list_keys(invocation: Invocation[ExplorerSettings]) -> None:
     """Every key that was issued, without its secret."""
     rows = _with_owner(invocation, queries.select_every_api_key.many)
     for row in rows:
@@ -78,7 +79,7 @@ def list_keys(invocation: Invocation) -> None:
 @keys.command("revoke")
 @click.argument("id_", metavar="ID")
 @pass_invocation
-def revoke(invocation: Invocation, *, id_: str) -> None:
+def revoke(invocation: Invocation[ExplorerSettings], *, id_: str) -> None:
     """Take the key with this ID out of force; harmless to repeat."""
 
     async def write(connection: OwnConnection) -> str | None:
@@ -104,7 +105,7 @@ def _seconds(span: str) -> float:
     return float(int(found[1]) * _UNITS_S[found[2]])
 
 
-def _with_owner(invocation: Invocation, work: Callable[[OwnConnection], Awaitable[T]]) -> T:
+def _with_owner(invocation: Invocation[ExplorerSettings], work: Callable[[OwnConnection], Awaitable[T]]) -> T:
     given = invocation.settings().database.connection_settings("pend-explorer keys")
 
     async def run() -> T:

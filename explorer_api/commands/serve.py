@@ -2,7 +2,8 @@
 
 import click
 
-from explorer_api.commands.context import Invocation, pass_invocation
+from explorer_api.settings import ExplorerSettings
+from service.commands.invocation import Invocation, pass_invocation
 
 
 @click.command("serve")
@@ -12,7 +13,12 @@ from explorer_api.commands.context import Invocation, pass_invocation
 @click.option("--with-stream", is_flag=True, help="Serve the stream too, in one process on the same port.")
 @pass_invocation
 def serve(
-    invocation: Invocation, *, host: str | None, port: int | None, workers: int | None, with_stream: bool
+    invocation: Invocation[ExplorerSettings],
+    *,
+    host: str | None,
+    port: int | None,
+    workers: int | None,
+    with_stream: bool,
 ) -> None:
     """Serve the API until SIGTERM or Ctrl-C."""
     overrides: dict[str, object] = {"http.host": host, "http.port": port, "http.workers": workers}

@@ -5,7 +5,8 @@ import asyncio
 import click
 import uvloop
 
-from explorer_api.commands.context import Invocation, pass_invocation
+from explorer_api.settings import ExplorerSettings
+from service.commands.invocation import Invocation, pass_invocation
 
 
 @click.command("stream")
@@ -14,7 +15,7 @@ from explorer_api.commands.context import Invocation, pass_invocation
     "--port", type=click.IntRange(0, 65_535), help="Port; 0 is any free one; overrides stream.port."
 )
 @pass_invocation
-def stream(invocation: Invocation, *, host: str | None, port: int | None) -> None:
+def stream(invocation: Invocation[ExplorerSettings], *, host: str | None, port: int | None) -> None:
     """Tell whoever listens what is committed, until SIGTERM or Ctrl-C."""
     settings = invocation.settings({"stream.host": host, "stream.port": port})
     from explorer_api.stream.serving import serve_stream  # noqa: PLC0415  takes longer to read than the rest

@@ -8,7 +8,7 @@ from explorer_api.answer import Answer
 from explorer_api.block_times import block_at
 from explorer_api.etherscan.answering import Actions, Asked, queries
 from explorer_api.etherscan.envelope import Refused
-from explorer_api.problems import NotFound
+from service.http.problems import NotFound
 
 _MOMENT_MAX = 253_402_300_799  # the year 9999
 

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from explorer_api.answer import Answer, Lifetime
-from explorer_api.problems import Problem
+from service.http.problems import Problem
 
 PATHS = frozenset({"/api", "/v2/api"})
 NO_TRANSACTIONS = "No transactions found"

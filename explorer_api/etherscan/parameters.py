@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from evm.primitives import Address, Hash32
 from explorer_api.etherscan.envelope import Refused
 from explorer_api.parameters import address_of, hash_of
-from explorer_api.problems import BadParameter
+from service.http.problems import BadParameter
 
 ROWS_MAX = 10_000
 BLOCK_MAX = 2**62

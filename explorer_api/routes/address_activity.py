@@ -13,10 +13,10 @@ from explorer_api.answers.internal_transfers import InternalTransfer
 from explorer_api.answers.logs import Log
 from explorer_api.pages import LIMIT_DEFAULT, PageRequest
 from explorer_api.parameters import AddressInPath, CursorText, Limit, address_of
-from explorer_api.problems import NotSupported
 from explorer_api.reading import Explorer, queries
 from explorer_api.routes.transaction_contents import path_key, require_derived
 from explorer_api.scans import CHUNKED_BLOCKS_MAX, ROWS_MAX, Span, is_chunked
+from service.http.problems import NotSupported
 
 _ROLES = {None: 0, "from": 1, "to": 2, "creator": 4, "created": 8}
 _FIRST_BLOCKS = 50_000

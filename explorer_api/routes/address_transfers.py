@@ -14,10 +14,11 @@ from explorer_api.answers.token_transfers import AddressTokenTransfer
 from explorer_api.keyset import number_key
 from explorer_api.pages import LIMIT_DEFAULT, PageRequest
 from explorer_api.parameters import AddressInPath, CursorText, Limit, address_of
-from explorer_api.problems import NotDerived, NotSupported
+from explorer_api.problems import NotDerived
 from explorer_api.reading import Explorer, Row, queries
 from explorer_api.routes.transaction_contents import require_derived
 from explorer_api.scans import ROWS_MAX, is_chunked
+from service.http.problems import NotSupported
 
 _DIRECTIONS = {None: 0, "out": 1, "in": 2}
 

@@ -17,9 +17,9 @@ from explorer_api.answers.transactions import TransactionSummary
 from explorer_api.block_times import block_at, moment_of
 from explorer_api.pages import LIMIT_DEFAULT, PageRequest
 from explorer_api.parameters import BlockInPath, CursorText, Limit, MomentInPath, block_number_of, hash_of
-from explorer_api.problems import BadParameter, NotFound
 from explorer_api.reading import Explorer, Row, queries
 from explorer_api.routes.blocks import TAGS, absent
+from service.http.problems import BadParameter, NotFound
 
 _HEX = re.compile(r"0x[0-9a-fA-F]*\Z")
 _NAMES = "a block number, 0x and 64 hexadecimal digits, latest or finalized"

@@ -10,9 +10,10 @@ from explorer_api.answers.blocks import Block, BlockSummary
 from explorer_api.answers.envelope import Listed, One
 from explorer_api.pages import LIMIT_DEFAULT, PageRequest
 from explorer_api.parameters import BlockInPath, CursorText, Limit, block_number_of, hash_of
-from explorer_api.problems import BadParameter, NotFound, NotIndexed
+from explorer_api.problems import NotIndexed
 from explorer_api.reading import Explorer, Row, queries
 from explorer_api.windows import widening
+from service.http.problems import BadParameter, NotFound
 
 TAGS = ("latest", "finalized")
 _HEX = re.compile(r"0x[0-9a-fA-F]*\Z")

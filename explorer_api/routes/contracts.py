@@ -21,13 +21,13 @@ from explorer_api.answers.envelope import Listed, One
 from explorer_api.keyset import address_key
 from explorer_api.pages import LIMIT_DEFAULT, PageRequest
 from explorer_api.parameters import AddressInPath, CursorText, Limit, address_of
-from explorer_api.problems import BadParameter, NotFound
 from explorer_api.reading import Explorer, Row, queries
 from explorer_api.routes.events import FromBlock, ToBlock, check_order, reach, require_indexed
 from explorer_api.routes.transaction_contents import require_derived
 from explorer_api.scans import ROWS_MAX, Span, is_chunked
 from explorer_api.shipped_abis import shipped_abis
 from postgres.queries import Query
+from service.http.problems import BadParameter, NotFound
 
 ARGUMENTS_MAX = 8
 TEXT_MAX = 200

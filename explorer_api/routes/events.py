@@ -13,9 +13,10 @@ from explorer_api.answers.envelope import Listed
 from explorer_api.answers.logs import Log
 from explorer_api.pages import LIMIT_DEFAULT, PageRequest
 from explorer_api.parameters import BLOCK_NUMBER_MAX, CursorText, Limit, address_of, hash_of
-from explorer_api.problems import BadParameter, NotIndexed, RangeTooWide
+from explorer_api.problems import NotIndexed, RangeTooWide
 from explorer_api.reading import Explorer, Row, queries
 from explorer_api.scans import CHUNKED_BLOCKS_MAX, ROWS_MAX, Span, is_chunked
+from service.http.problems import BadParameter
 
 BLOCKS_AT_FIRST = 10_000
 

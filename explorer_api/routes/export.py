@@ -10,10 +10,11 @@ from litestar.params import Parameter
 from explorer_api.block_times import block_at, moment_of
 from explorer_api.exporting import Export, ExportResponse, Format, snapshot
 from explorer_api.parameters import BLOCK_NUMBER_MAX, address_of
-from explorer_api.problems import BadParameter, NotDerived, NotIndexed, RangeTooWide
+from explorer_api.problems import NotDerived, NotIndexed, RangeTooWide
 from explorer_api.reading import Explorer, Row, queries
 from postgres.connections import OwnConnection
 from postgres.queries import Query
+from service.http.problems import BadParameter
 
 _ADDRESS = "0x and 40 hexadecimal digits."
 Holder = Annotated[str | None, Parameter(description=f"Who sent or received: {_ADDRESS}")]

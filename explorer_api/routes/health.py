@@ -5,9 +5,10 @@ from litestar import Router, get
 from litestar.openapi.datastructures import ResponseSpec
 
 from explorer_api.answer import JSON, Answer, AnswerResponse, Lifetime
-from explorer_api.answers.health import HealthReport, Probed
+from explorer_api.answers.health import HealthReport
 from explorer_api.health import Health
-from explorer_api.metrics import MEDIA_TYPE
+from service.http.health import Probed
+from service.http.metrics import MEDIA_TYPE
 
 _KEPT_S = 0.2
 _NOT_STORED = ((b"cache-control", b"no-store"),)

@@ -7,7 +7,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
 from explorer_api.answer import Answer, AnswerResponse, Lifetime
-from explorer_api.problems import UnknownRoute
+from service.http.problems import UnknownRoute
 
 POLICY = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "

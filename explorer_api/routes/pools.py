@@ -12,11 +12,11 @@ from explorer_api.answers.pools import Pool, PoolFlow, PoolPosition, PoolSeries
 from explorer_api.keyset import address_key, number_key
 from explorer_api.pages import LIMIT_DEFAULT, PageRequest
 from explorer_api.parameters import AddressInPath, CursorText, Limit, address_of
-from explorer_api.problems import NotFound
 from explorer_api.reading import Explorer, Row, queries
 from explorer_api.series import From, Interval, Span, To
 from explorer_api.windows import widening
 from postgres.queries import Query
+from service.http.problems import NotFound
 
 _FLOW_BLOCKS = 10_000
 _UNHEARD = 1_000

@@ -11,8 +11,8 @@ from explorer_api.answer import AnswerResponse
 from explorer_api.answers.envelope import One
 from explorer_api.answers.search import Search
 from explorer_api.parameters import BLOCK_NUMBER_MAX
-from explorer_api.problems import BadParameter
 from explorer_api.reading import Explorer, queries
+from service.http.problems import BadParameter
 
 CHARACTERS_MAX = 100
 EACH_DEFAULT = 5

@@ -13,11 +13,11 @@ from explorer_api.answers.tokens import ItemOwner, TokenItem
 from explorer_api.keyset import address_key, number_key
 from explorer_api.pages import LIMIT_DEFAULT, PageRequest
 from explorer_api.parameters import AddressInPath, CursorText, Limit, TokenIdInPath, address_of
-from explorer_api.problems import BadParameter, NotFound
 from explorer_api.reading import Explorer, Row, queries
 from explorer_api.routes.events import reach
 from explorer_api.routes.transaction_contents import require_derived
 from explorer_api.scans import ROWS_MAX, Span
+from service.http.problems import BadParameter, NotFound
 
 OWNERS_OF_A_LISTED_ITEM = 5
 OWNERS_OF_AN_ITEM = 100

@@ -13,10 +13,10 @@ from explorer_api.answers.tokens import Holder, Token, TokenOrder, TokenSummary
 from explorer_api.keyset import address_key, number_key
 from explorer_api.pages import LIMIT_DEFAULT, PageRequest
 from explorer_api.parameters import AddressInPath, CursorText, Limit, address_of
-from explorer_api.problems import BadParameter
 from explorer_api.reading import Explorer, queries
 from explorer_api.routes.token_items import item_handlers, no_token, token_id_of, transfers_of
 from explorer_api.routes.transaction_contents import require_derived
+from service.http.problems import BadParameter
 
 StandardNumber: TypeAlias = Annotated[
     Literal["20", "721", "1155"] | None, Parameter(description="The EIP of the standard.")

@@ -15,8 +15,9 @@ from explorer_api.answers.token_transfers import TokenTransfer
 from explorer_api.cursors import Key
 from explorer_api.pages import LIMIT_DEFAULT, PageRequest
 from explorer_api.parameters import CursorText, HashInPath, Limit, hash_of
-from explorer_api.problems import CursorMalformed, NotDerived, NotFound
+from explorer_api.problems import NotDerived
 from explorer_api.reading import Explorer, Row, queries
+from service.http.problems import CursorMalformed, NotFound
 
 _PATH = re.compile(r"\{([0-9]{1,9}(,[0-9]{1,9})*)?\}\Z")
 

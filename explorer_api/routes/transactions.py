@@ -13,10 +13,11 @@ from explorer_api.answers.transactions import PendingTransaction, TransactionAns
 from explorer_api.pages import LIMIT_DEFAULT, Page, PageRequest
 from explorer_api.parameters import CursorText, HashInPath, Limit, block_number_of, hash_of
 from explorer_api.pending import PendingTransactions
-from explorer_api.problems import BadParameter, NodeFailed, NotFound, NotSupported
+from explorer_api.problems import NodeFailed
 from explorer_api.reading import Explorer, Row, queries
 from explorer_api.routes import transaction_contents
 from explorer_api.scans import BLOCKS_MAX, Span, is_chunked
+from service.http.problems import BadParameter, NotFound, NotSupported
 
 WITHIN_MAX = 100
 """Logs, token transfers and internal transfers that are shown within a transaction."""

@@ -11,9 +11,10 @@ from explorer_api.answers.envelope import Listed, One
 from explorer_api.answers.validators import AgreedBlock, Uptime, Validator, ValidatorSet
 from explorer_api.pages import LIMIT_DEFAULT, PageRequest
 from explorer_api.parameters import AddressInPath, CursorText, Limit, address_of, block_number_of
-from explorer_api.problems import BadParameter, NotDerived, NotFound
+from explorer_api.problems import NotDerived
 from explorer_api.reading import Explorer, Row, queries
 from explorer_api.series import From, Interval, Span, To
+from service.http.problems import BadParameter, NotFound
 
 
 def routes(explorer: Explorer) -> Router:

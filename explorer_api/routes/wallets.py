@@ -12,10 +12,10 @@ from explorer_api.answers.wallets import Wallet, WalletOrder
 from explorer_api.keyset import address_key
 from explorer_api.pages import LIMIT_DEFAULT, PageRequest
 from explorer_api.parameters import AddressInPath, CursorText, Limit, address_of
-from explorer_api.problems import NotFound
 from explorer_api.reading import Explorer, Row, queries
 from explorer_api.routes.transaction_contents import require_derived
 from explorer_api.scans import is_chunked
+from service.http.problems import NotFound
 
 
 def routes(explorer: Explorer) -> Router:

@@ -8,15 +8,16 @@ from uuid import uuid4
 
 from prometheus_client import generate_latest
 
-from explorer_api import problems
-from explorer_api.asgi import Header, Receive, Scope, Send
 from explorer_api.clients import Client, Clients
-from explorer_api.problems import MethodNotAllowed, Problem, TooManyRequests, UnknownRoute
+from explorer_api.problems import MethodNotAllowed
 from explorer_api.settings import ExplorerSettings
 from explorer_api.stream.hub import Hub
 from explorer_api.stream.listeners import EventListener, Listener, WebSocketListener
 from explorer_api.stream.metrics import StreamMetrics
 from explorer_api.stream.sessions import Sessions, asked_of
+from service.http import problems
+from service.http.asgi import Header, Receive, Scope, Send
+from service.http.problems import Problem, TooManyRequests, UnknownRoute
 
 PATH = "/api/v1/stream"
 _RETRY_AFTER_S = 10

@@ -1,8 +1,8 @@
 """Names of channels: what a client may listen to."""
 
 from explorer_api.parameters import address_of
-from explorer_api.problems import BadParameter
 from explorer_api.stream.refusal import Refusal
+from service.http.problems import BadParameter
 
 BLOCKS, TRANSACTIONS, REORGS, STATS = "blocks", "transactions", "reorgs", "stats"
 NAMED = (BLOCKS, TRANSACTIONS, REORGS, STATS)

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import uvloop
 
 from explorer_api.app import running
-from explorer_api.asgi import ASGIApp, Receive, Scope, Send
 from explorer_api.settings import ExplorerSettings
-from explorer_api.settling import settle
 from explorer_api.stream.application import PATH, StreamApplication
 from explorer_api.stream.running import running_stream
 from explorer_api.stream.serving import Server, config_of, listening, serve_until_signal, url_of
+from service.http.asgi import ASGIApp, Receive, Scope, Send
+from service.http.settling import settle
 
 
 @dataclass(frozen=True, slots=True)

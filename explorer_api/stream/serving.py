@@ -8,10 +8,10 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from explorer_api.asgi import ASGIApp
 from explorer_api.settings import ExplorerSettings, StreamSection
-from explorer_api.settling import settle
 from explorer_api.stream.running import running_stream
+from service.http.asgi import ASGIApp
+from service.http.settling import settle
 from service.open_files import raise_limit
 
 BACKLOG = 4_096

@@ -6,9 +6,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from explorer_api.asgi import Receive, Send
 from explorer_api.parameters import BLOCK_NUMBER_MAX
-from explorer_api.problems import BadParameter
 from explorer_api.settings import StreamSection
 from explorer_api.stream.channels import channel_of
 from explorer_api.stream.hub import Hub
@@ -16,6 +14,8 @@ from explorer_api.stream.listeners import EventListener, Listener, WebSocketList
 from explorer_api.stream.refusal import Refusal
 from explorer_api.stream.replay import Replay
 from explorer_api.stream.requests import Request, request_of
+from service.http.asgi import Receive, Send
+from service.http.problems import BadParameter
 
 PARAMETERS = frozenset({"channels", "sequence", "apikey"})
 _RECONNECT_MS = 1_000

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from evm.primitives import to_hex
-from indexer.commands.context import Invocation, pass_invocation, run
+from indexer.commands.context import run
 from indexer.decode import registration
 from indexer.decode.abis import NamedAbi, built_in
 from indexer.decode.candidates import Candidate, read_candidate
@@ -19,6 +19,7 @@ from postgres.connections import OwnConnection
 from postgres.errors import translated
 from postgres.migrations import require_current
 from postgres.pool import connect
+from service.commands.invocation import Invocation, pass_invocation
 
 _BLOCK = click.IntRange(min=0, max=2**63 - 1)
 
@@ -40,7 +41,7 @@ def abi() -> None:
 @click.option("--name", help="Under which its events are stored; the file's name when left out.")
 @pass_invocation
 def add(
-    invocation: Invocation,
+    invocation: Invocation[IndexerSettings],
     files: tuple[Path, ...],
     address: str | None,
     from_block: int | None,
@@ -68,7 +69,7 @@ def add(
 
 @abi.command("list")
 @pass_invocation
-def list_abis(invocation: Invocation) -> None:
+def list_abis(invocation: Invocation[IndexerSettings]) -> None:
     """List the ABIs in force: id, name, for whom, from which block, what each declares, and who added it."""
     rows: list[tuple[str, ...]] = [("id", "name", "for", "from block", "declares", "source")]
     rows += [_row(each.abi, each.source) for each in run(_list(invocation.settings()))]
@@ -81,7 +82,7 @@ def list_abis(invocation: Invocation) -> None:
 @abi.command("remove")
 @click.argument("name", metavar="NAME|ID")
 @pass_invocation
-def remove(invocation: Invocation, name: str) -> None:
+def remove(invocation: Invocation[IndexerSettings], name: str) -> None:
     """Read nothing by this ABI from the next block on. What it has read stays until a redecode."""
     removed = run(_remove(invocation.settings(), name))
     click.echo(
@@ -95,7 +96,7 @@ def remove(invocation: Invocation, name: str) -> None:
     "--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Topics at most."
 )
 @pass_invocation
-def unknown(invocation: Invocation, limit: int) -> None:
+def unknown(invocation: Invocation[IndexerSettings], limit: int) -> None:
     """List the first topics of events that no ABI knows, those of the most logs first."""
     found = run(_unknown(invocation.settings(), limit))
     for topic0, count in found:

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import click
 
 from indexer.backfill import Backfill, Filled, Segment, plan, plan_quarantined
-from indexer.commands.context import Invocation, pass_invocation, run
+from indexer.commands.context import run
 from indexer.deriving import derive_stored
 from indexer.errors import EXIT_INTERRUPTED, BackfillIncomplete, RangeAboveHead
 from indexer.network import Network, agree_on_network
@@ -18,6 +18,7 @@ from indexer.writer import Committed
 from node.client import NodeClient
 from postgres.migrations import require_current
 from postgres.pool import connect
+from service.commands.invocation import Invocation, pass_invocation
 
 
 @click.command("backfill")
@@ -36,7 +37,7 @@ from postgres.pool import connect
 @click.pass_context
 def backfill(
     context: click.Context,
-    invocation: Invocation,
+    invocation: Invocation[IndexerSettings],
     from_block: int | None,
     to_block: int | None,
     workers: int | None,

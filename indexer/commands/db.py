@@ -2,9 +2,10 @@
 
 import click
 
-from indexer.commands.context import Invocation, pass_invocation
 from indexer.errors import EXIT_SCHEMA
+from indexer.settings import IndexerSettings
 from postgres.migrations import convert_to_timescale, migrate, set_chunk_interval, status
+from service.commands.invocation import Invocation, pass_invocation
 
 
 @click.group("db")
@@ -14,7 +15,7 @@ def db() -> None:
 
 @db.command("migrate")
 @pass_invocation
-def db_migrate(invocation: Invocation) -> None:
+def db_migrate(invocation: Invocation[IndexerSettings]) -> None:
     """Apply the migrations that the database lacks; harmless to repeat."""
     database = invocation.settings().database
     applied = migrate(
@@ -28,7 +29,7 @@ def db_migrate(invocation: Invocation) -> None:
 @db.command("status")
 @pass_invocation
 @click.pass_context
-def db_status(context: click.Context, invocation: Invocation) -> None:
+def db_status(context: click.Context, invocation: Invocation[IndexerSettings]) -> None:
     """List the migrations of database and code; exit code 8 when they differ."""
     found = status(invocation.settings().database.dsn_with_tls())
     for state, names in (("applied", found.applied), ("pending", found.pending), ("unknown", found.unknown)):
@@ -43,7 +44,7 @@ def db_status(context: click.Context, invocation: Invocation) -> None:
 
 @db.command("convert-to-timescale")
 @pass_invocation
-def db_convert(invocation: Invocation) -> None:
+def db_convert(invocation: Invocation[IndexerSettings]) -> None:
     """Turn a plain database into hypertables, once TimescaleDB is installed on its server.
 
     Stop the services first: the facts are locked while they move, and need room for a second copy.
@@ -55,7 +56,7 @@ def db_convert(invocation: Invocation) -> None:
 
 @db.command("resize-chunks")
 @pass_invocation
-def db_resize_chunks(invocation: Invocation) -> None:
+def db_resize_chunks(invocation: Invocation[IndexerSettings]) -> None:
     """Give chunks made from now on the size of `database.chunk_blocks`."""
     database = invocation.settings().database
     resized = set_chunk_interval(database.dsn_with_tls(), database.chunk_blocks)

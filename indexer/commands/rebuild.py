@@ -2,7 +2,7 @@
 
 import click
 
-from indexer.commands.context import Invocation, pass_invocation, run
+from indexer.commands.context import run
 from indexer.derive.derivation import Derivation
 from indexer.derive.registry import filling, recomputing
 from indexer.progress import RangeProgress
@@ -11,13 +11,14 @@ from indexer.rebuild import rebuild as rebuild_derived
 from indexer.settings import IndexerSettings
 from postgres.migrations import require_current
 from postgres.pool import connect
+from service.commands.invocation import Invocation, pass_invocation
 
 
 @click.command("rebuild")
 @click.argument("tables", nargs=-1, metavar="[TABLE]...")
 @click.option("--all", "everything", is_flag=True, help="Every derived table.")
 @pass_invocation
-def rebuild(invocation: Invocation, tables: tuple[str, ...], *, everything: bool) -> None:
+def rebuild(invocation: Invocation[IndexerSettings], tables: tuple[str, ...], *, everything: bool) -> None:
     """Derive TABLEs from the stored blocks again, beside those in use, and write what differs at once.
 
     The daemon may run meanwhile. Needs as much free disk space as the tables take.

@@ -4,13 +4,14 @@ import asyncio
 
 import click
 
-from indexer.commands.context import Invocation, pass_invocation, run
+from indexer.commands.context import run
 from indexer.decode import redecode as redecoding
 from indexer.decode.candidates import parse_address
 from indexer.decode.redecode import Redecoded
 from indexer.decode.redecode_job import Request
 from indexer.progress import RangeProgress
 from indexer.settings import IndexerSettings
+from service.commands.invocation import Invocation, pass_invocation
 
 _BLOCK = click.IntRange(min=0, max=2**63 - 1)
 
@@ -22,7 +23,7 @@ _BLOCK = click.IntRange(min=0, max=2**63 - 1)
 @click.option("--to-block", type=_BLOCK, help="Last block; the last one decoded when left out.")
 @pass_invocation
 def redecode(
-    invocation: Invocation,
+    invocation: Invocation[IndexerSettings],
     address: str | None,
     abi: str | None,
     from_block: int | None,

@@ -7,15 +7,15 @@ import signal
 import click
 import uvloop
 
-from indexer.commands.context import Invocation, pass_invocation
 from indexer.daemon import Daemon
 from indexer.metrics import IndexerMetrics, serve
 from indexer.settings import IndexerSettings
+from service.commands.invocation import Invocation, pass_invocation
 
 
 @click.command("run")
 @pass_invocation
-def run(invocation: Invocation) -> None:
+def run(invocation: Invocation[IndexerSettings]) -> None:
     """Follow the head and fill what is missing behind it, until SIGTERM or Ctrl-C."""
     settings = invocation.settings()
     metrics = IndexerMetrics()

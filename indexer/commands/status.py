@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 import click
 import msgspec
 
-from indexer.commands.context import Invocation, pass_invocation, run
+from indexer.commands.context import run
 from indexer.settings import IndexerSettings
 from indexer.status import Status, as_text, select_status
 from node.client import NodeClient
 from node.errors import NodeError
 from postgres.migrations import require_current
 from postgres.pool import connect
+from service.commands.invocation import Invocation, pass_invocation
 
 # A status must answer soon; a node that is away is part of the answer.
 _NODE_DEADLINE_S = 3.0
@@ -21,7 +22,7 @@ _NODE_DEADLINE_S = 3.0
 @click.command("status")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of text.")
 @pass_invocation
-def status(invocation: Invocation, *, as_json: bool) -> None:
+def status(invocation: Invocation[IndexerSettings], *, as_json: bool) -> None:
     """Chain, head, indexed to, lag, coverage and gaps, rate, last reorg, size on disk per table."""
     report = run(_report(invocation.settings()))
     click.echo(msgspec.json.encode(report).decode() if as_json else as_text(report))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import click
 
-from indexer.commands.context import Invocation, pass_invocation, run
+from indexer.commands.context import run
 from indexer.errors import EXIT_DIFFERENT
 from indexer.progress import RangeProgress
 from indexer.settings import IndexerSettings
@@ -16,6 +16,7 @@ from node.client import NodeClient
 from postgres.errors import translated
 from postgres.migrations import require_current
 from postgres.pool import connect
+from service.commands.invocation import Invocation, pass_invocation
 
 
 @click.command("verify")
@@ -34,7 +35,7 @@ from postgres.pool import connect
 @click.pass_context
 def verify(
     context: click.Context,
-    invocation: Invocation,
+    invocation: Invocation[IndexerSettings],
     from_block: int,
     to_block: int | None,
     *,

@@ -13,8 +13,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from explorer_api.answers.health import HealthReport
-from explorer_api.health import PART_S, Probe
 from service.embedded_redis import EmbeddedRedis
+from service.http.health import PART_S, Probe
 from tests.integration.explorer_api.explorers import Explored, Serving, explorer_process
 
 Sql = psycopg.Connection[dict[str, Any]]

@@ -8,10 +8,11 @@ import pytest
 import redis
 
 from explorer_api.clients import Client
-from explorer_api.limiting import Header, Limiter
-from explorer_api.problems import TooManyRequests
+from explorer_api.limiting import Limiter
 from explorer_api.settings import LimitsSection
 from service.embedded_redis import EmbeddedRedis
+from service.http.asgi import Header
+from service.http.problems import TooManyRequests
 from service.redis import RedisSettings
 from tests.integration.explorer_api.explorers import Explored, explorer_process, problem
 

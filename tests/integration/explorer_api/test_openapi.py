@@ -11,14 +11,15 @@ from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 from openapi_spec_validator import validate
 
-from explorer_api import openapi
 from explorer_api.app import litestar_app
+from explorer_api.openapi import DESCRIPTION, FILE
+from service.http.openapi import config, document, text
 from tests.integration.explorer_api.explorers import Explored, Serving, record_example
 
 Sql = psycopg.Connection[dict[str, Any]]
 
-APP: Litestar = litestar_app(None, openapi.config())  # type: ignore[arg-type]
-DOCUMENT = openapi.document(APP)
+APP: Litestar = litestar_app(None, config(DESCRIPTION))  # type: ignore[arg-type]
+DOCUMENT = document(APP, DESCRIPTION)
 OPERATIONS: dict[str, tuple[str, dict[str, Any]]] = {
     operation["operationId"]: (path, operation)
     for path, methods in DOCUMENT["paths"].items()
@@ -47,7 +48,7 @@ SHAPES = shapes()
 
 def test_committed_document_is_what_the_code_makes() -> None:
     """After a change of the API: pend-explorer openapi --write."""
-    assert openapi.FILE.read_text() == openapi.text(DOCUMENT)
+    assert FILE.read_text() == text(DOCUMENT)
 
 
 def test_document_is_valid_openapi_3_1() -> None:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from explorer_api import cursors
 from explorer_api.cursors import Cursor
 from explorer_api.pages import PageRequest
-from explorer_api.problems import CursorMalformed, CursorRetracted
+from explorer_api.problems import CursorRetracted
+from service.http.problems import CursorMalformed
 
 NUMBERS = st.integers(0, 2**63 - 1)
 CURSORS = st.builds(

@@ -6,7 +6,8 @@ from pathlib import Path
 import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
-from explorer_api.metrics import HttpMetrics
+from explorer_api.metrics import explorer_metrics
+from service.http.metrics import HttpMetrics
 
 ROUTE = "/api/v1/blocks"
 
@@ -20,7 +21,7 @@ def _told(metrics: HttpMetrics) -> dict[tuple[str, tuple[tuple[str, str], ...]],
 
 
 def test_requests_are_counted_by_route_status_and_source() -> None:
-    metrics = HttpMetrics()
+    metrics = explorer_metrics()
     for status, source in ((200, "local"), (200, "local"), (200, "redis"), (404, "database")):
         metrics.observe(ROUTE, status, source, 0.003)
     told = _told(metrics)
@@ -32,7 +33,7 @@ def test_requests_are_counted_by_route_status_and_source() -> None:
 
 
 def test_durations_fall_into_every_bucket_above_them() -> None:
-    metrics = HttpMetrics()
+    metrics = explorer_metrics()
     for seconds in (0.0005, 0.0006, 0.2, 60.0):
         metrics.observe(ROUTE, 200, "local", seconds)
     told = _told(metrics)
@@ -44,7 +45,7 @@ def test_durations_fall_into_every_bucket_above_them() -> None:
 
 
 def test_workers_tell_of_one_another(tmp_path: Path) -> None:
-    first, second, gone, killed = (HttpMetrics(tmp_path) for _ in range(4))
+    first, second, gone, killed = (explorer_metrics(tmp_path) for _ in range(4))
     for number, metrics in enumerate((first, second, gone, killed), start=1):
         for _ in range(number):
             metrics.observe(ROUTE, 200, "local", 0.001)
@@ -70,6 +71,6 @@ def _kill(folder: Path, metrics: HttpMetrics) -> None:
 
 
 def test_gauge_without_a_source_has_no_value() -> None:
-    told = _told(HttpMetrics())
+    told = _told(explorer_metrics())
     assert ("pend_explorer_workers", ()) in told
     assert ("pend_explorer_clients", ()) not in told

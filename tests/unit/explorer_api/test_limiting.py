@@ -3,9 +3,10 @@
 import pytest
 
 from explorer_api.clients import Client
-from explorer_api.limiting import EXEMPT, Header, Limiter
-from explorer_api.problems import TooManyRequests
+from explorer_api.limiting import EXEMPT, Limiter
 from explorer_api.settings import LimitsSection
+from service.http.asgi import Header
+from service.http.problems import TooManyRequests
 from service.rate_limits import Clock
 
 

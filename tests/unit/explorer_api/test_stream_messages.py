@@ -6,7 +6,6 @@ import pytest
 from websockets.frames import Frame, Opcode
 from websockets.streams import StreamReader
 
-from explorer_api.problems import BadParameter
 from explorer_api.stream.channels import channel_of
 from explorer_api.stream.facts import SPAN_BLOCKS_MAX, batches
 from explorer_api.stream.messages import Message, framed, news, note
@@ -14,6 +13,7 @@ from explorer_api.stream.refusal import Refusal
 from explorer_api.stream.requests import Resume, request_of
 from explorer_api.stream.sessions import asked_of
 from explorer_api.stream.tellings import BLOCKS_MAX, is_range, of_payload, of_range
+from service.http.problems import BadParameter
 from service.outbox import OutboxRow
 
 WALLET = "address:0x" + "5a" * 20

@@ -4,7 +4,7 @@ from typing import Any
 
 from litestar import Request
 
-from explorer_api.problems import BadParameter
+from service.http.problems import BadParameter
 
 _known: dict[int, frozenset[str]] = {}
 

@@ -1,14 +1,16 @@
-"""`pend-explorer config`: what is in force and where each value came from."""
+"""`config` of every program: what is in force and where each value came from."""
+
+from typing import Any
 
 import click
 
-from explorer_api.commands.context import Invocation, pass_invocation
+from service.commands.invocation import Invocation, pass_invocation
 from service.settings import describe
 
 
 @click.command("config")
 @pass_invocation
-def config(invocation: Invocation) -> None:
+def config(invocation: Invocation[Any]) -> None:
     """Print every setting with its value and source; secrets are hidden."""
     rows = describe(invocation.load())
     widths = [max(len(row[column]) for row in rows) for column in range(2)]

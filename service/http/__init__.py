@@ -1,0 +1,1 @@
+"""What every HTTP program of ours has in common; each has its own edge and its own routes."""
