@@ -15,7 +15,9 @@ from postgres.capabilities import Capabilities, from_rows, queries
 from postgres.errors import PRIVILEGE_MISSING, PrivilegeMissing
 
 OWNER = "pend_owner"
-ROLES = (OWNER, "pend_indexer", "pend_writer", "pend_explorer")
+DEFINER = "pend_definer"
+"""Owns what acts for everybody: the one role that row-level security lets through. Nobody logs in as it."""
+ROLES = (OWNER, DEFINER, "pend_indexer", "pend_writer", "pend_worker", "pend_explorer")
 
 Session = psycopg.Connection[dict[str, Any]]
 
@@ -62,6 +64,7 @@ def prepare(session: Session, *, extension: bool) -> None:
         _attempt(session, grant, refused)
     session.execute("RESET ROLE")
     _let_owner_create(session, refused)
+    _let_owner_hand_over(session, refused)
     if extension:
         _attempt(session, SQL("CREATE EXTENSION IF NOT EXISTS {}").format(Identifier("timescaledb")), refused)
     if refused or not _become_owner(session):
@@ -90,6 +93,13 @@ def _let_owner_create(session: Session, refused: list[Composed]) -> None:
     # A grant by someone without the right to grant is a mere warning: look whether it took.
     if len(refused) == already_refused and not _owner_may_create(session):
         refused.append(grant)
+
+
+def _let_owner_hand_over(session: Session, refused: list[Composed]) -> None:
+    """What the owner creates for the definer is given to it by ALTER … OWNER, which asks for membership."""
+    row = session.execute(queries.is_member.sql, (OWNER, DEFINER)).fetchone()
+    if row is None or not row["is_member"]:
+        _attempt(session, SQL("GRANT {} TO {}").format(Identifier(DEFINER), Identifier(OWNER)), refused)
 
 
 def _owner_may_create(session: Session) -> bool:

@@ -3,8 +3,9 @@
 DatabaseError
 ├── Retryable: Unavailable, LockTimeout, StatementTimeout, Conflict (Deadlock, SerializationFailure),
 │              UniqueConflict, DiskFull, OutOfResources
-└── Fatal:     PrivilegeMissing, SchemaMissing, SchemaOutdated, SchemaNewer, AccessRefused, InvalidData,
-               Misuse
+├── Fatal:     PrivilegeMissing, SchemaMissing, SchemaOutdated, SchemaNewer, AccessRefused, InvalidData,
+│              Misuse
+└── Refused:   a rule of the schema said no, and says which and why
 """
 
 import re
@@ -20,6 +21,9 @@ PROTOCOL_VIOLATION = "08P01"
 
 class DatabaseError(Exception):
     """Anything PostgreSQL or the way to it refused. `sqlstate` is None when the server never answered."""
+
+    constraint: str | None = None
+    """The constraint that was violated, where there is one."""
 
     def __init__(self, message: str, *, sqlstate: str | None = None) -> None:
         super().__init__(message)
@@ -115,6 +119,22 @@ class InvalidData(Fatal):
     """A value PostgreSQL cannot store: out of range, null where none may be, a violated check."""
 
 
+class Refused(DatabaseError):
+    """A rule of migrations/0014: `status` is the HTTP status, `rule` its name, `why` is for people."""
+
+    @property
+    def status(self) -> int:
+        return int((self.sqlstate or "PW409")[2:])
+
+    @property
+    def rule(self) -> str:
+        return self.constraint or ""
+
+    @property
+    def why(self) -> str:
+        return str(self).removesuffix(f" ({self.sqlstate})")
+
+
 class Misuse(Fatal):
     """A statement or a use of the driver that is wrong in itself: a fault of this code."""
 
@@ -189,6 +209,7 @@ BY_CLASS: dict[str, type[DatabaseError]] = {
     "F0": Fatal,
     "HV": Fatal,
     "P0": Misuse,
+    "PW": Refused,
     "TS": Misuse,  # TimescaleDB's own
     "XX": Fatal,
 }
@@ -217,7 +238,10 @@ def translate(error: BaseException) -> DatabaseError | None:
         return error
     sqlstate = getattr(error, "sqlstate", None)
     if isinstance(sqlstate, str):
-        return _from_sqlstate(sqlstate, _describe(error))
+        ours = _from_sqlstate(sqlstate, _describe(error))
+        diagnosis = getattr(error, "diag", None)  # psycopg's
+        ours.constraint = getattr(diagnosis or error, "constraint_name", None)
+        return ours
     if isinstance(error, asyncpg.InterfaceError):
         # asyncpg has one class for a lost connection and for misuse; only a closed one can be reopened.
         lost = isinstance(error, asyncpg.exceptions.ConnectionDoesNotExistError) or "clos" in str(error)

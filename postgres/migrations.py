@@ -179,6 +179,7 @@ def _has_blocks(session: Session) -> bool:
 def _partition(session: Session, chunk_blocks: int) -> list[str]:
     _reach_extension(session)
     with session.transaction():
+        session.execute(queries.partition_events.sql)
         return [row["fact"] for row in session.execute(queries.partition_facts.sql, (chunk_blocks,))]
 
 

@@ -59,7 +59,7 @@ class Reader:
             return await self._one(query, arguments)
 
     async def _one(self, query: Query, arguments: tuple[Any, ...]) -> asyncpg.Record | None:
-        connection = self._idle.pop() if self._idle else await self._acquire()
+        connection = self._sound_one() or await self._acquire()
         try:
             prepared = self._prepared[connection]
             statement = prepared.get(query.sql)
@@ -81,7 +81,7 @@ class Reader:
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[OwnConnection]:
         """A session for more than one statement; whoever takes it leaves no state in it."""
-        connection = self._idle.pop() if self._idle else await self._acquire()
+        connection = self._sound_one() or await self._acquire()
         try:
             with translated():
                 yield connection
@@ -95,6 +95,15 @@ class Reader:
         self._closed = True
         while self._idle:
             self._drop(self._idle.pop())
+
+    def _sound_one(self) -> OwnConnection | None:
+        """An idle session that the server has not ended meanwhile, as far as is known here."""
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.is_closed():
+                return connection
+            self._drop(connection)
+        return None
 
     async def _acquire(self) -> OwnConnection:
         try:

@@ -3,12 +3,628 @@
 -- Schemas
 
 CREATE SCHEMA account;
+CREATE SCHEMA account_public;
 CREATE SCHEMA chain;
 CREATE SCHEMA chain_text;
 CREATE SCHEMA ops;
 
 -- Tables
 
+CREATE TABLE account.admin_audit_logs (
+    id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+    "timestamp" timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    actor text NOT NULL,
+    admin_id uuid,
+    user_id uuid,
+    action text NOT NULL,
+    resource_type text NOT NULL,
+    resource_id text,
+    old_values jsonb,
+    new_values jsonb,
+    ip_address inet,
+    session_id uuid,
+    request_id text,
+    justification text,
+    approval_id uuid,
+    approved_by uuid,
+    CONSTRAINT admin_audit_logs_actor_check CHECK ((actor = ANY (ARRAY['user'::text, 'admin'::text, 'system'::text]))),
+    CONSTRAINT admin_audit_logs_pkey PRIMARY KEY (id)
+);
+CREATE TABLE account.admin_permissions (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    role text,
+    admin_id uuid,
+    permission text NOT NULL,
+    effect text NOT NULL DEFAULT 'grant'::text,
+    created_at timestamp with time zone NOT NULL DEFAULT now(),
+    CONSTRAINT admin_permissions_admin_id_fkey FOREIGN KEY (admin_id) REFERENCES account.admin_users(id) ON DELETE CASCADE,
+    CONSTRAINT admin_permissions_check CHECK ((num_nonnulls(role, admin_id) = 1)),
+    CONSTRAINT admin_permissions_check1 CHECK (((role IS NULL) OR (effect = 'grant'::text))),
+    CONSTRAINT admin_permissions_effect_check CHECK ((effect = ANY (ARRAY['grant'::text, 'deny'::text]))),
+    CONSTRAINT admin_permissions_permission_check CHECK ((permission ~ '^[a-z_]+\.[a-z_]+$'::text)),
+    CONSTRAINT admin_permissions_pkey PRIMARY KEY (id),
+    CONSTRAINT admin_permissions_role_admin_id_permission_key UNIQUE NULLS NOT DISTINCT (role, admin_id, permission),
+    CONSTRAINT admin_permissions_role_check CHECK ((role = ANY (ARRAY['super_admin'::text, 'asset_manager'::text, 'kyc_verifier'::text, 'auditor'::text, 'viewer'::text])))
+);
+CREATE TABLE account.admin_recovery_codes (
+    admin_id uuid NOT NULL,
+    code_hash bytea NOT NULL,
+    used_at timestamp with time zone,
+    CONSTRAINT admin_recovery_codes_admin_id_fkey FOREIGN KEY (admin_id) REFERENCES account.admin_users(id) ON DELETE CASCADE,
+    CONSTRAINT admin_recovery_codes_code_hash_check CHECK ((octet_length(code_hash) = 32)),
+    CONSTRAINT admin_recovery_codes_pkey PRIMARY KEY (admin_id, code_hash)
+);
+CREATE TABLE account.admin_security_keys (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    admin_id uuid NOT NULL,
+    name text NOT NULL,
+    credential_id bytea NOT NULL,
+    public_key bytea NOT NULL,
+    sign_count bigint NOT NULL DEFAULT 0,
+    transports text[] NOT NULL DEFAULT '{}'::text[],
+    created_at timestamp with time zone NOT NULL DEFAULT now(),
+    last_used_at timestamp with time zone,
+    CONSTRAINT admin_security_keys_admin_id_fkey FOREIGN KEY (admin_id) REFERENCES account.admin_users(id) ON DELETE CASCADE,
+    CONSTRAINT admin_security_keys_credential_id_key UNIQUE (credential_id),
+    CONSTRAINT admin_security_keys_name_check CHECK ((name <> ''::text)),
+    CONSTRAINT admin_security_keys_pkey PRIMARY KEY (id),
+    CONSTRAINT admin_security_keys_sign_count_check CHECK ((sign_count >= 0))
+);
+CREATE TABLE account.admin_sessions (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    admin_id uuid NOT NULL,
+    version integer NOT NULL DEFAULT 1,
+    token_hash bytea NOT NULL,
+    ip_address inet,
+    user_agent text NOT NULL DEFAULT ''::text,
+    second_factor text NOT NULL,
+    created_at timestamp with time zone NOT NULL DEFAULT now(),
+    refreshed_at timestamp with time zone NOT NULL DEFAULT now(),
+    expires_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    ended_because text,
+    CONSTRAINT admin_sessions_admin_id_fkey FOREIGN KEY (admin_id) REFERENCES account.admin_users(id) ON DELETE CASCADE,
+    CONSTRAINT admin_sessions_check CHECK (((ended_at IS NULL) = (ended_because IS NULL))),
+    CONSTRAINT admin_sessions_ended_because_check CHECK ((ended_because = ANY (ARRAY['signed_out'::text, 'revoked'::text, 'refresh_token_reused'::text, 'account_changed'::text]))),
+    CONSTRAINT admin_sessions_pkey PRIMARY KEY (id),
+    CONSTRAINT admin_sessions_second_factor_check CHECK ((second_factor = ANY (ARRAY['totp'::text, 'security_key'::text, 'recovery_code'::text]))),
+    CONSTRAINT admin_sessions_token_hash_check CHECK ((octet_length(token_hash) = 32)),
+    CONSTRAINT admin_sessions_token_hash_key UNIQUE (token_hash)
+);
+CREATE TABLE account.admin_users (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    email text NOT NULL,
+    name text NOT NULL,
+    role text NOT NULL,
+    blockchain_address bytea,
+    password_hash text,
+    totp_secret bytea,
+    totp_confirmed_at timestamp with time zone,
+    totp_last_step bigint,
+    is_active boolean NOT NULL DEFAULT true,
+    setup_hash bytea,
+    setup_expires_at timestamp with time zone,
+    last_login_at timestamp with time zone,
+    version integer NOT NULL DEFAULT 1,
+    created_at timestamp with time zone NOT NULL DEFAULT now(),
+    updated_at timestamp with time zone NOT NULL DEFAULT now(),
+    CONSTRAINT admin_users_blockchain_address_check CHECK ((octet_length(blockchain_address) = 20)),
+    CONSTRAINT admin_users_check CHECK (((setup_hash IS NULL) = (setup_expires_at IS NULL))),
+    CONSTRAINT admin_users_email_check CHECK (((email = lower(email)) AND (email ~ '^[!-~]+@[!-~]+$'::text))),
+    CONSTRAINT admin_users_email_key UNIQUE (email),
+    CONSTRAINT admin_users_name_check CHECK ((name <> ''::text)),
+    CONSTRAINT admin_users_password_hash_check CHECK ((password_hash ~~ '$argon2id$%'::text)),
+    CONSTRAINT admin_users_pkey PRIMARY KEY (id),
+    CONSTRAINT admin_users_role_check CHECK ((role = ANY (ARRAY['super_admin'::text, 'asset_manager'::text, 'kyc_verifier'::text, 'auditor'::text, 'viewer'::text]))),
+    CONSTRAINT admin_users_setup_hash_check CHECK ((octet_length(setup_hash) = 32)),
+    CONSTRAINT admin_users_setup_hash_key UNIQUE (setup_hash)
+);
+CREATE TABLE account.analytics_events (
+    "time" timestamp with time zone NOT NULL DEFAULT now(),
+    event_type text NOT NULL,
+    visitor bytea,
+    event_data jsonb NOT NULL DEFAULT '{}'::jsonb,
+    session_id text,
+    CONSTRAINT analytics_events_event_data_check CHECK ((jsonb_typeof(event_data) = 'object'::text)),
+    CONSTRAINT analytics_events_event_type_check CHECK ((event_type ~ '^[a-z_]{1,50}$'::text)),
+    CONSTRAINT analytics_events_visitor_check CHECK ((octet_length(visitor) = 16))
+);
+CREATE TABLE account.approvals (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    kind text NOT NULL,
+    resource_id uuid NOT NULL,
+    change jsonb NOT NULL DEFAULT '{}'::jsonb,
+    justification text NOT NULL,
+    status text NOT NULL DEFAULT 'pending'::text,
+    requested_by uuid NOT NULL,
+    requested_at timestamp with time zone NOT NULL DEFAULT now(),
+    decided_by uuid,
+    decided_at timestamp with time zone,
+    decision_note text,
+    expires_at timestamp with time zone NOT NULL DEFAULT (now() + '7 days'::interval),
+    version integer NOT NULL DEFAULT 1,
+    CONSTRAINT approvals_change_check CHECK ((jsonb_typeof(change) = 'object'::text)),
+    CONSTRAINT approvals_check CHECK (((status = 'pending'::text) = (decided_at IS NULL))),
+    CONSTRAINT approvals_check1 CHECK (((status = 'pending'::text) = (decided_by IS NULL))),
+    CONSTRAINT approvals_decided_by_fkey FOREIGN KEY (decided_by) REFERENCES account.admin_users(id),
+    CONSTRAINT approvals_four_eyes CHECK (((status <> ALL (ARRAY['approved'::text, 'rejected'::text])) OR (decided_by <> requested_by))),
+    CONSTRAINT approvals_justification_check CHECK ((length(justification) >= 10)),
+    CONSTRAINT approvals_kind_check CHECK ((kind = ANY (ARRAY['tier_raise'::text, 'role_change'::text, 'erasure'::text, 'asset_activation'::text]))),
+    CONSTRAINT approvals_pkey PRIMARY KEY (id),
+    CONSTRAINT approvals_requested_by_fkey FOREIGN KEY (requested_by) REFERENCES account.admin_users(id),
+    CONSTRAINT approvals_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'approved'::text, 'rejected'::text, 'cancelled'::text])))
+);
+CREATE TABLE account.asset_details (
+    asset_id uuid NOT NULL,
+    currency text NOT NULL DEFAULT 'PEND'::text,
+    token_symbol text,
+    token_price numeric(38,18),
+    token_decimals smallint NOT NULL DEFAULT 18,
+    max_supply bigint,
+    expected_roi numeric(5,2),
+    lockup_period integer,
+    minimum_investment numeric(38,18),
+    soft_cap numeric(38,18),
+    deadline timestamp with time zone,
+    contact_format text,
+    contact_value text,
+    jurisdiction text,
+    spv_name text,
+    custody_type text,
+    min_tier_required smallint NOT NULL DEFAULT 1,
+    legal_documents jsonb NOT NULL DEFAULT '[]'::jsonb,
+    agreement_url text,
+    agreement_hash bytea,
+    version integer NOT NULL DEFAULT 1,
+    CONSTRAINT asset_details_agreement_hash_check CHECK ((octet_length(agreement_hash) = 32)),
+    CONSTRAINT asset_details_asset_id_fkey FOREIGN KEY (asset_id) REFERENCES account.assets(id) ON DELETE CASCADE,
+    CONSTRAINT asset_details_check CHECK (((contact_format IS NULL) = (contact_value IS NULL))),
+    CONSTRAINT asset_details_contact_format_check CHECK ((contact_format = ANY (ARRAY['whatsapp'::text, 'email'::text]))),
+    CONSTRAINT asset_details_currency_check CHECK ((currency ~ '^[A-Z0-9]{2,10}$'::text)),
+    CONSTRAINT asset_details_legal_documents_check CHECK ((jsonb_typeof(legal_documents) = 'array'::text)),
+    CONSTRAINT asset_details_lockup_period_check CHECK ((lockup_period >= 0)),
+    CONSTRAINT asset_details_max_supply_check CHECK ((max_supply > 0)),
+    CONSTRAINT asset_details_min_tier_required_fkey FOREIGN KEY (min_tier_required) REFERENCES account.user_tiers(tier),
+    CONSTRAINT asset_details_minimum_investment_check CHECK ((minimum_investment > (0)::numeric)),
+    CONSTRAINT asset_details_pkey PRIMARY KEY (asset_id),
+    CONSTRAINT asset_details_soft_cap_check CHECK ((soft_cap > (0)::numeric)),
+    CONSTRAINT asset_details_token_decimals_check CHECK (((token_decimals >= 0) AND (token_decimals <= 18))),
+    CONSTRAINT asset_details_token_price_check CHECK ((token_price > (0)::numeric)),
+    CONSTRAINT asset_details_token_symbol_check CHECK ((token_symbol ~ '^[A-Za-z0-9]{1,10}$'::text))
+);
+CREATE TABLE account.asset_documents (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    asset_id uuid NOT NULL,
+    title text NOT NULL,
+    stored_filename text NOT NULL,
+    file_size bigint NOT NULL,
+    mime_type text NOT NULL,
+    file_hash bytea NOT NULL,
+    uploaded_by uuid NOT NULL,
+    uploaded_at timestamp with time zone NOT NULL DEFAULT now(),
+    CONSTRAINT asset_documents_asset_id_fkey FOREIGN KEY (asset_id) REFERENCES account.assets(id),
+    CONSTRAINT asset_documents_file_hash_check CHECK ((octet_length(file_hash) = 32)),
+    CONSTRAINT asset_documents_file_size_check CHECK ((file_size > 0)),
+    CONSTRAINT asset_documents_mime_type_check CHECK ((mime_type = ANY (ARRAY['image/jpeg'::text, 'image/png'::text, 'image/webp'::text, 'application/pdf'::text]))),
+    CONSTRAINT asset_documents_pkey PRIMARY KEY (id),
+    CONSTRAINT asset_documents_stored_filename_key UNIQUE (stored_filename),
+    CONSTRAINT asset_documents_title_check CHECK (((title <> ''::text) AND (length(title) <= 255))),
+    CONSTRAINT asset_documents_uploaded_by_fkey FOREIGN KEY (uploaded_by) REFERENCES account.admin_users(id)
+);
+CREATE TABLE account.asset_interests (
+    asset_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    shown_at timestamp with time zone NOT NULL DEFAULT now(),
+    CONSTRAINT asset_interests_asset_id_fkey FOREIGN KEY (asset_id) REFERENCES account.assets(id) ON DELETE CASCADE,
+    CONSTRAINT asset_interests_pkey PRIMARY KEY (asset_id, user_id),
+    CONSTRAINT asset_interests_user_id_fkey FOREIGN KEY (user_id) REFERENCES account.users(id)
+);
+CREATE TABLE account.asset_metrics (
+    asset_id uuid NOT NULL,
+    cap numeric(38,18),
+    total_invested numeric(38,18) NOT NULL DEFAULT 0,
+    total_reserved numeric(38,18) NOT NULL DEFAULT 0,
+    investor_count integer NOT NULL DEFAULT 0,
+    interested_count integer NOT NULL DEFAULT 0,
+    performance_data jsonb NOT NULL DEFAULT '{}'::jsonb,
+    last_updated timestamp with time zone NOT NULL DEFAULT now(),
+    CONSTRAINT asset_metrics_asset_id_fkey FOREIGN KEY (asset_id) REFERENCES account.assets(id) ON DELETE CASCADE,
+    CONSTRAINT asset_metrics_cap_check CHECK ((cap > (0)::numeric)),
+    CONSTRAINT asset_metrics_interested_count_check CHECK ((interested_count >= 0)),
+    CONSTRAINT asset_metrics_investor_count_check CHECK ((investor_count >= 0)),
+    CONSTRAINT asset_metrics_performance_data_check CHECK ((jsonb_typeof(performance_data) = 'object'::text)),
+    CONSTRAINT asset_metrics_pkey PRIMARY KEY (asset_id),
+    CONSTRAINT asset_metrics_total_invested_check CHECK ((total_invested >= (0)::numeric)),
+    CONSTRAINT asset_metrics_total_reserved_check CHECK ((total_reserved >= (0)::numeric)),
+    CONSTRAINT asset_metrics_within_cap CHECK (((cap IS NULL) OR ((total_invested + total_reserved) <= cap)))
+);
+CREATE TABLE account.assets (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    contract_address bytea,
+    type text NOT NULL,
+    title text NOT NULL,
+    description text NOT NULL DEFAULT ''::text,
+    category text NOT NULL DEFAULT ''::text,
+    location text NOT NULL DEFAULT ''::text,
+    image_url text,
+    status text NOT NULL DEFAULT 'draft'::text,
+    metadata jsonb NOT NULL DEFAULT '{}'::jsonb,
+    created_by uuid,
+    version integer NOT NULL DEFAULT 1,
+    created_at timestamp with time zone NOT NULL DEFAULT now(),
+    updated_at timestamp with time zone NOT NULL DEFAULT now(),
+    searched tsvector GENERATED ALWAYS AS (((setweight(to_tsvector('simple'::regconfig, title), 'A'::"char") || setweight(to_tsvector('simple'::regconfig, ((category || ' '::text) || location)), 'B'::"char")) || setweight(to_tsvector('simple'::regconfig, description), 'C'::"char"))) STORED,
+    CONSTRAINT announce TRIGGER DEFERRABLE INITIALLY DEFERRED,
+    CONSTRAINT announce_made TRIGGER DEFERRABLE INITIALLY DEFERRED,
+    CONSTRAINT assets_check CHECK (((type = 'investment'::text) OR (contract_address IS NULL))),
+    CONSTRAINT assets_check1 CHECK (((status = 'draft'::text) OR (type = 'interest'::text) OR (contract_address IS NOT NULL))),
+    CONSTRAINT assets_contract_address_check CHECK ((octet_length(contract_address) = 20)),
+    CONSTRAINT assets_contract_address_key UNIQUE (contract_address),
+    CONSTRAINT assets_created_by_fkey FOREIGN KEY (created_by) REFERENCES account.admin_users(id),
+    CONSTRAINT assets_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
+    CONSTRAINT assets_pkey PRIMARY KEY (id),
+    CONSTRAINT assets_status_check CHECK ((status = ANY (ARRAY['draft'::text, 'active'::text, 'paused'::text, 'closed'::text]))),
+    CONSTRAINT assets_title_check CHECK (((title <> ''::text) AND (length(title) <= 255))),
+    CONSTRAINT assets_type_check CHECK ((type = ANY (ARRAY['investment'::text, 'interest'::text])))
+);
+CREATE TABLE account.audit_seals (
+    number bigint NOT NULL,
+    first_id bigint NOT NULL,
+    last_id bigint NOT NULL,
+    row_ids bigint[] NOT NULL,
+    row_hashes bytea[] NOT NULL,
+    previous_hash bytea NOT NULL,
+    hash bytea NOT NULL,
+    sealed_at timestamp with time zone NOT NULL DEFAULT now(),
+    anchored_at timestamp with time zone,
+    CONSTRAINT audit_seals_check CHECK (((cardinality(row_ids) = cardinality(row_hashes)) AND (cardinality(row_ids) > 0))),
+    CONSTRAINT audit_seals_hash_check CHECK ((octet_length(hash) = 32)),
+    CONSTRAINT audit_seals_hash_key UNIQUE (hash),
+    CONSTRAINT audit_seals_number_check CHECK ((number > 0)),
+    CONSTRAINT audit_seals_pkey PRIMARY KEY (number),
+    CONSTRAINT audit_seals_previous_hash_check CHECK ((octet_length(previous_hash) = 32))
+);
+CREATE TABLE account.challenges (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    kind text NOT NULL,
+    user_id uuid,
+    admin_id uuid,
+    secret bytea NOT NULL,
+    subject jsonb NOT NULL DEFAULT '{}'::jsonb,
+    attempts_left smallint NOT NULL DEFAULT 1,
+    expires_at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone NOT NULL DEFAULT now(),
+    CONSTRAINT challenges_admin_id_fkey FOREIGN KEY (admin_id) REFERENCES account.admin_users(id) ON DELETE CASCADE,
+    CONSTRAINT challenges_attempts_left_check CHECK ((attempts_left >= 0)),
+    CONSTRAINT challenges_kind_check CHECK ((kind = ANY (ARRAY['wallet'::text, 'phone'::text, 'second_factor'::text, 'security_key'::text]))),
+    CONSTRAINT challenges_pkey PRIMARY KEY (id),
+    CONSTRAINT challenges_user_id_fkey FOREIGN KEY (user_id) REFERENCES account.users(id) ON DELETE CASCADE
+);
+CREATE TABLE account.data_keys (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    purpose text NOT NULL,
+    user_id uuid,
+    admin_id uuid,
+    wrapped bytea,
+    master_key_id text NOT NULL,
+    created_at timestamp with time zone NOT NULL DEFAULT now(),
+    destroyed_at timestamp with time zone,
+    CONSTRAINT data_keys_admin_id_fkey FOREIGN KEY (admin_id) REFERENCES account.admin_users(id),
+    CONSTRAINT data_keys_check CHECK (((wrapped IS NULL) = (destroyed_at IS NOT NULL))),
+    CONSTRAINT data_keys_check1 CHECK (((user_id IS NOT NULL) = (purpose = ANY (ARRAY['user'::text, 'document'::text])))),
+    CONSTRAINT data_keys_check2 CHECK (((admin_id IS NOT NULL) = (purpose = 'admin'::text))),
+    CONSTRAINT data_keys_pkey PRIMARY KEY (id),
+    CONSTRAINT data_keys_purpose_check CHECK ((purpose = ANY (ARRAY['user'::text, 'document'::text, 'admin'::text, 'system'::text]))),
+    CONSTRAINT data_keys_user_id_fkey FOREIGN KEY (user_id) REFERENCES account.users(id)
+);
+CREATE TABLE account.erasure_requests (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    user_id uuid NOT NULL,
+    requested_at timestamp with time zone NOT NULL DEFAULT now(),
+    erased_at timestamp with time zone,
+    files_left text[] NOT NULL DEFAULT '{}'::text[],
+    CONSTRAINT erasure_requests_pkey PRIMARY KEY (id),
+    CONSTRAINT erasure_requests_user_id_fkey FOREIGN KEY (user_id) REFERENCES account.users(id),
+    CONSTRAINT erasure_requests_user_id_key UNIQUE (user_id)
+);
+CREATE TABLE account.idempotency_keys (
+    actor text NOT NULL,
+    key text NOT NULL,
+    request_hash bytea NOT NULL,
+    status smallint,
+    headers bytea,
+    response bytea,
+    created_at timestamp with time zone NOT NULL DEFAULT now(),
+    CONSTRAINT idempotency_keys_key_check CHECK (((length(key) >= 1) AND (length(key) <= 255))),
+    CONSTRAINT idempotency_keys_pkey PRIMARY KEY (actor, key),
+    CONSTRAINT idempotency_keys_request_hash_check CHECK ((octet_length(request_hash) = 32))
+);
+CREATE TABLE account.investment_agreements (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    user_id uuid NOT NULL,
+    asset_id uuid NOT NULL,
+    agreement_hash bytea NOT NULL,
+    agreement_url text,
+    signature bytea NOT NULL,
+    signed_text text NOT NULL,
+    signed_at timestamp with time zone NOT NULL DEFAULT now(),
+    CONSTRAINT investment_agreements_agreement_hash_check CHECK ((octet_length(agreement_hash) = 32)),
+    CONSTRAINT investment_agreements_asset_id_fkey FOREIGN KEY (asset_id) REFERENCES account.assets(id),
+    CONSTRAINT investment_agreements_pkey PRIMARY KEY (id),
+    CONSTRAINT investment_agreements_user_id_asset_id_agreement_hash_key UNIQUE (user_id, asset_id, agreement_hash),
+    CONSTRAINT investment_agreements_user_id_fkey FOREIGN KEY (user_id) REFERENCES account.users(id)
+);
+CREATE TABLE account.investments (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    user_id uuid NOT NULL,
+    asset_id uuid NOT NULL,
+    amount numeric(38,18) NOT NULL,
+    currency text NOT NULL,
+    status text NOT NULL DEFAULT 'pending'::text,
+    withdrawn numeric(38,18) NOT NULL DEFAULT 0,
+    withdrawing numeric(38,18) NOT NULL DEFAULT 0,
+    transaction_hash bytea,
+    block_number bigint,
+    failure_reason text,
+    metadata jsonb NOT NULL DEFAULT '{}'::jsonb,
+    version integer NOT NULL DEFAULT 1,
+    invested_at timestamp with time zone NOT NULL DEFAULT now(),
+    confirmed_at timestamp with time zone,
+    expires_at timestamp with time zone NOT NULL DEFAULT (now() + '24:00:00'::interval),
+    CONSTRAINT investments_amount_check CHECK ((amount > (0)::numeric)),
+    CONSTRAINT investments_asset_id_fkey FOREIGN KEY (asset_id) REFERENCES account.assets(id),
+    CONSTRAINT investments_check CHECK (((status = ANY (ARRAY['confirmed'::text, 'refunded'::text])) = (confirmed_at IS NOT NULL))),
+    CONSTRAINT investments_check1 CHECK (((status = 'failed'::text) = (failure_reason IS NOT NULL))),
+    CONSTRAINT investments_check2 CHECK (((status = ANY (ARRAY['confirmed'::text, 'refunded'::text])) OR (withdrawn = (0)::numeric))),
+    CONSTRAINT investments_check3 CHECK (((status <> 'failed'::text) OR (withdrawing = (0)::numeric))),
+    CONSTRAINT investments_check4 CHECK (((status = 'refunded'::text) = (withdrawn = amount))),
+    CONSTRAINT investments_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
+    CONSTRAINT investments_not_overdrawn CHECK (((withdrawn + withdrawing) <= amount)),
+    CONSTRAINT investments_pkey PRIMARY KEY (id),
+    CONSTRAINT investments_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'confirmed'::text, 'failed'::text, 'refunded'::text]))),
+    CONSTRAINT investments_transaction_hash_check CHECK ((octet_length(transaction_hash) = 32)),
+    CONSTRAINT investments_user_id_fkey FOREIGN KEY (user_id) REFERENCES account.users(id),
+    CONSTRAINT investments_withdrawing_check CHECK ((withdrawing >= (0)::numeric)),
+    CONSTRAINT investments_withdrawn_check CHECK ((withdrawn >= (0)::numeric))
+);
+CREATE TABLE account.kyc_applications (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    user_id uuid NOT NULL,
+    status text NOT NULL DEFAULT 'pending_review'::text,
+    details bytea NOT NULL,
+    assigned_to uuid,
+    verified_by uuid,
+    rejection_reason bytea,
+    review_notes bytea,
+    metadata jsonb NOT NULL DEFAULT '{}'::jsonb,
+    version integer NOT NULL DEFAULT 1,
+    submitted_at timestamp with time zone NOT NULL DEFAULT now(),
+    reviewed_at timestamp with time zone,
+    updated_at timestamp with time zone NOT NULL DEFAULT now(),
+    CONSTRAINT kyc_applications_assigned_to_fkey FOREIGN KEY (assigned_to) REFERENCES account.admin_users(id),
+    CONSTRAINT kyc_applications_check CHECK (((status = ANY (ARRAY['verified'::text, 'rejected'::text])) = (reviewed_at IS NOT NULL))),
+    CONSTRAINT kyc_applications_check1 CHECK (((status = ANY (ARRAY['verified'::text, 'rejected'::text])) = (verified_by IS NOT NULL))),
+    CONSTRAINT kyc_applications_check2 CHECK (((status = 'rejected'::text) = (rejection_reason IS NOT NULL))),
+    CONSTRAINT kyc_applications_check3 CHECK (((status = 'pending_review'::text) OR (assigned_to IS NOT NULL))),
+    CONSTRAINT kyc_applications_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
+    CONSTRAINT kyc_applications_pkey PRIMARY KEY (id),
+    CONSTRAINT kyc_applications_status_check CHECK ((status = ANY (ARRAY['pending_review'::text, 'under_review'::text, 'verified'::text, 'rejected'::text]))),
+    CONSTRAINT kyc_applications_user_id_fkey FOREIGN KEY (user_id) REFERENCES account.users(id),
+    CONSTRAINT kyc_applications_verified_by_fkey FOREIGN KEY (verified_by) REFERENCES account.admin_users(id)
+);
+CREATE TABLE account.kyc_documents (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    user_id uuid NOT NULL,
+    application_id uuid,
+    document_type text NOT NULL,
+    original_filename bytea NOT NULL,
+    stored_filename text NOT NULL,
+    file_size bigint NOT NULL,
+    mime_type text NOT NULL,
+    file_hash bytea,
+    data_key_id uuid NOT NULL,
+    uploaded_at timestamp with time zone NOT NULL DEFAULT now(),
+    erased_at timestamp with time zone,
+    CONSTRAINT kyc_documents_application_id_fkey FOREIGN KEY (application_id) REFERENCES account.kyc_applications(id),
+    CONSTRAINT kyc_documents_check CHECK (((erased_at IS NOT NULL) OR (file_hash IS NOT NULL))),
+    CONSTRAINT kyc_documents_data_key_id_fkey FOREIGN KEY (data_key_id) REFERENCES account.data_keys(id),
+    CONSTRAINT kyc_documents_document_type_check CHECK ((document_type = ANY (ARRAY['id'::text, 'passport'::text, 'utility'::text, 'driver_license'::text]))),
+    CONSTRAINT kyc_documents_file_hash_check CHECK ((octet_length(file_hash) = 32)),
+    CONSTRAINT kyc_documents_file_size_check CHECK ((file_size > 0)),
+    CONSTRAINT kyc_documents_mime_type_check CHECK ((mime_type = ANY (ARRAY['image/jpeg'::text, 'image/png'::text, 'image/webp'::text, 'application/pdf'::text]))),
+    CONSTRAINT kyc_documents_pkey PRIMARY KEY (id),
+    CONSTRAINT kyc_documents_stored_filename_key UNIQUE (stored_filename),
+    CONSTRAINT kyc_documents_user_id_fkey FOREIGN KEY (user_id) REFERENCES account.users(id)
+);
+CREATE TABLE account.messages (
+    id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+    application_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    audience text NOT NULL,
+    author_admin_id uuid,
+    body bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL DEFAULT now(),
+    CONSTRAINT messages_application_id_fkey FOREIGN KEY (application_id) REFERENCES account.kyc_applications(id),
+    CONSTRAINT messages_audience_check CHECK ((audience = ANY (ARRAY['reviewers'::text, 'applicant'::text]))),
+    CONSTRAINT messages_author_admin_id_fkey FOREIGN KEY (author_admin_id) REFERENCES account.admin_users(id),
+    CONSTRAINT messages_pkey PRIMARY KEY (id),
+    CONSTRAINT messages_user_id_fkey FOREIGN KEY (user_id) REFERENCES account.users(id)
+);
+CREATE TABLE account.notices (
+    id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+    severity text NOT NULL,
+    body text NOT NULL,
+    created_by uuid NOT NULL,
+    created_at timestamp with time zone NOT NULL DEFAULT now(),
+    expires_at timestamp with time zone,
+    CONSTRAINT notices_body_check CHECK ((body <> ''::text)),
+    CONSTRAINT notices_created_by_fkey FOREIGN KEY (created_by) REFERENCES account.admin_users(id),
+    CONSTRAINT notices_pkey PRIMARY KEY (id),
+    CONSTRAINT notices_severity_check CHECK ((severity = ANY (ARRAY['info'::text, 'warning'::text, 'critical'::text])))
+);
+CREATE TABLE account.security_events (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    "timestamp" timestamp with time zone NOT NULL DEFAULT now(),
+    event_type text NOT NULL,
+    severity text NOT NULL,
+    user_id uuid,
+    admin_id uuid,
+    ip_address inet,
+    user_agent text,
+    endpoint text,
+    request_id text,
+    threat_indicators jsonb NOT NULL DEFAULT '{}'::jsonb,
+    automatic_action_taken text,
+    investigated boolean NOT NULL DEFAULT false,
+    investigated_by uuid,
+    investigated_at timestamp with time zone,
+    investigation_notes text,
+    false_positive boolean NOT NULL DEFAULT false,
+    version integer NOT NULL DEFAULT 1,
+    CONSTRAINT security_events_admin_id_fkey FOREIGN KEY (admin_id) REFERENCES account.admin_users(id),
+    CONSTRAINT security_events_check CHECK ((investigated = (investigated_by IS NOT NULL))),
+    CONSTRAINT security_events_investigated_by_fkey FOREIGN KEY (investigated_by) REFERENCES account.admin_users(id),
+    CONSTRAINT security_events_pkey PRIMARY KEY (id),
+    CONSTRAINT security_events_severity_check CHECK ((severity = ANY (ARRAY['low'::text, 'medium'::text, 'high'::text, 'critical'::text]))),
+    CONSTRAINT security_events_threat_indicators_check CHECK ((jsonb_typeof(threat_indicators) = 'object'::text)),
+    CONSTRAINT security_events_user_id_fkey FOREIGN KEY (user_id) REFERENCES account.users(id)
+);
+CREATE TABLE account.sign_in_failures (
+    subject_hash bytea NOT NULL,
+    failures integer NOT NULL,
+    locked_until timestamp with time zone,
+    last_failed_at timestamp with time zone NOT NULL DEFAULT now(),
+    CONSTRAINT sign_in_failures_failures_check CHECK ((failures > 0)),
+    CONSTRAINT sign_in_failures_pkey PRIMARY KEY (subject_hash),
+    CONSTRAINT sign_in_failures_subject_hash_check CHECK ((octet_length(subject_hash) = 32))
+);
+CREATE TABLE account.transactions (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    user_id uuid NOT NULL,
+    asset_id uuid NOT NULL,
+    investment_id uuid NOT NULL,
+    kind text NOT NULL,
+    amount numeric(38,18) NOT NULL,
+    currency text NOT NULL,
+    status text NOT NULL DEFAULT 'pending'::text,
+    transaction_hash bytea,
+    hash_is_found boolean NOT NULL DEFAULT false,
+    block_number bigint,
+    block_hash bytea,
+    log_index integer,
+    is_final boolean NOT NULL DEFAULT false,
+    failure_reason text,
+    asked_at_block bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL DEFAULT now(),
+    expires_at timestamp with time zone NOT NULL DEFAULT (now() + '24:00:00'::interval),
+    settled_at timestamp with time zone,
+    CONSTRAINT transactions_amount_check CHECK ((amount > (0)::numeric)),
+    CONSTRAINT transactions_asset_id_fkey FOREIGN KEY (asset_id) REFERENCES account.assets(id),
+    CONSTRAINT transactions_block_hash_check CHECK ((octet_length(block_hash) = 32)),
+    CONSTRAINT transactions_check CHECK (((status = 'pending'::text) = (settled_at IS NULL))),
+    CONSTRAINT transactions_check1 CHECK (((status = 'confirmed'::text) = ((log_index IS NOT NULL) AND (block_number IS NOT NULL) AND (block_hash IS NOT NULL)))),
+    CONSTRAINT transactions_check2 CHECK (((status = 'failed'::text) = (failure_reason IS NOT NULL))),
+    CONSTRAINT transactions_check3 CHECK (((status = 'confirmed'::text) OR (NOT is_final))),
+    CONSTRAINT transactions_investment_id_fkey FOREIGN KEY (investment_id) REFERENCES account.investments(id),
+    CONSTRAINT transactions_kind_check CHECK ((kind = ANY (ARRAY['investment'::text, 'withdrawal'::text]))),
+    CONSTRAINT transactions_pkey PRIMARY KEY (id),
+    CONSTRAINT transactions_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'confirmed'::text, 'failed'::text]))),
+    CONSTRAINT transactions_transaction_hash_check CHECK ((octet_length(transaction_hash) = 32)),
+    CONSTRAINT transactions_user_id_fkey FOREIGN KEY (user_id) REFERENCES account.users(id)
+);
+CREATE TABLE account.used_refresh_tokens (
+    token_hash bytea NOT NULL,
+    session_id uuid NOT NULL,
+    used_at timestamp with time zone NOT NULL DEFAULT now(),
+    CONSTRAINT used_refresh_tokens_pkey PRIMARY KEY (token_hash),
+    CONSTRAINT used_refresh_tokens_token_hash_check CHECK ((octet_length(token_hash) = 32))
+);
+CREATE TABLE account.user_analytics (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    user_id uuid NOT NULL,
+    event_type text NOT NULL,
+    event_data jsonb NOT NULL DEFAULT '{}'::jsonb,
+    session_id uuid,
+    "timestamp" timestamp with time zone NOT NULL DEFAULT now(),
+    CONSTRAINT user_analytics_event_data_check CHECK ((jsonb_typeof(event_data) = 'object'::text)),
+    CONSTRAINT user_analytics_event_type_check CHECK ((event_type ~ '^[a-z_]{1,50}$'::text)),
+    CONSTRAINT user_analytics_pkey PRIMARY KEY (id),
+    CONSTRAINT user_analytics_user_id_fkey FOREIGN KEY (user_id) REFERENCES account.users(id) ON DELETE CASCADE
+);
+CREATE TABLE account.user_profiles (
+    user_id uuid NOT NULL,
+    phone_number_masked text,
+    country_code text,
+    full_name bytea,
+    email bytea,
+    registration_ip bytea,
+    device_fingerprints bytea,
+    preferences jsonb NOT NULL DEFAULT '{}'::jsonb,
+    metadata jsonb NOT NULL DEFAULT '{}'::jsonb,
+    login_count bigint NOT NULL DEFAULT 0,
+    last_login_at timestamp with time zone,
+    version integer NOT NULL DEFAULT 1,
+    updated_at timestamp with time zone NOT NULL DEFAULT now(),
+    CONSTRAINT user_profiles_country_code_check CHECK ((country_code ~ '^[A-Z]{2}$'::text)),
+    CONSTRAINT user_profiles_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
+    CONSTRAINT user_profiles_phone_number_masked_check CHECK ((phone_number_masked ~ '^\+[0-9]{1,3}\*{3}[0-9]{2}([0-9]{2})?$'::text)),
+    CONSTRAINT user_profiles_pkey PRIMARY KEY (user_id),
+    CONSTRAINT user_profiles_preferences_check CHECK (((jsonb_typeof(preferences) = 'object'::text) AND (octet_length((preferences)::text) <= 8192))),
+    CONSTRAINT user_profiles_user_id_fkey FOREIGN KEY (user_id) REFERENCES account.users(id) ON DELETE CASCADE
+);
+CREATE TABLE account.user_sessions (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    user_id uuid NOT NULL,
+    version integer NOT NULL DEFAULT 1,
+    token_hash bytea NOT NULL,
+    client text NOT NULL DEFAULT ''::text,
+    created_at timestamp with time zone NOT NULL DEFAULT now(),
+    refreshed_at timestamp with time zone NOT NULL DEFAULT now(),
+    expires_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    ended_because text,
+    CONSTRAINT user_sessions_check CHECK (((ended_at IS NULL) = (ended_because IS NULL))),
+    CONSTRAINT user_sessions_ended_because_check CHECK ((ended_because = ANY (ARRAY['signed_out'::text, 'revoked'::text, 'refresh_token_reused'::text, 'account_changed'::text]))),
+    CONSTRAINT user_sessions_pkey PRIMARY KEY (id),
+    CONSTRAINT user_sessions_token_hash_check CHECK ((octet_length(token_hash) = 32)),
+    CONSTRAINT user_sessions_token_hash_key UNIQUE (token_hash),
+    CONSTRAINT user_sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES account.users(id) ON DELETE CASCADE
+);
+CREATE TABLE account.user_tiers (
+    tier smallint NOT NULL,
+    name text NOT NULL,
+    invested_max numeric(38,18),
+    requires_kyc boolean NOT NULL,
+    description text NOT NULL DEFAULT ''::text,
+    CONSTRAINT user_tiers_invested_max_check CHECK ((invested_max >= (0)::numeric)),
+    CONSTRAINT user_tiers_name_key UNIQUE (name),
+    CONSTRAINT user_tiers_pkey PRIMARY KEY (tier),
+    CONSTRAINT user_tiers_tier_check CHECK (((tier >= 0) AND (tier <= 5)))
+);
+CREATE TABLE account.users (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    blockchain_address bytea NOT NULL,
+    phone_hash bytea,
+    tier smallint NOT NULL DEFAULT 0,
+    status text NOT NULL DEFAULT 'active'::text,
+    status_reason text,
+    kyc_verified_at timestamp with time zone,
+    erased_at timestamp with time zone,
+    metadata jsonb NOT NULL DEFAULT '{}'::jsonb,
+    version integer NOT NULL DEFAULT 1,
+    created_at timestamp with time zone NOT NULL DEFAULT now(),
+    updated_at timestamp with time zone NOT NULL DEFAULT now(),
+    CONSTRAINT announce TRIGGER DEFERRABLE INITIALLY DEFERRED,
+    CONSTRAINT users_blockchain_address_check CHECK ((octet_length(blockchain_address) = 20)),
+    CONSTRAINT users_blockchain_address_key UNIQUE (blockchain_address),
+    CONSTRAINT users_check CHECK (((erased_at IS NULL) OR (status = 'closed'::text))),
+    CONSTRAINT users_metadata_check CHECK ((jsonb_typeof(metadata) = 'object'::text)),
+    CONSTRAINT users_phone_hash_check CHECK ((octet_length(phone_hash) = 32)),
+    CONSTRAINT users_phone_hash_key UNIQUE (phone_hash),
+    CONSTRAINT users_pkey PRIMARY KEY (id),
+    CONSTRAINT users_status_check CHECK ((status = ANY (ARRAY['active'::text, 'suspended'::text, 'closed'::text]))),
+    CONSTRAINT users_tier_fkey FOREIGN KEY (tier) REFERENCES account.user_tiers(tier)
+);
 CREATE TABLE chain.abi_state (
     version bigint NOT NULL,
     stamp uuid NOT NULL DEFAULT gen_random_uuid()
@@ -283,7 +899,7 @@ CREATE TABLE chain.network_daily (
     intervals bigint NOT NULL,
     interval_s_sum numeric NOT NULL,
     interval_s_max numeric,
-    mean_block_time_s numeric DEFAULT (interval_s_sum / (NULLIF(intervals, 0))::numeric),
+    mean_block_time_s numeric GENERATED ALWAYS AS ((interval_s_sum / (NULLIF(intervals, 0))::numeric)) STORED,
     CONSTRAINT network_daily_pkey PRIMARY KEY (bucket)
 );
 CREATE TABLE chain.network_hourly (
@@ -303,7 +919,7 @@ CREATE TABLE chain.network_hourly (
     intervals bigint NOT NULL,
     interval_s_sum numeric NOT NULL,
     interval_s_max numeric,
-    mean_block_time_s numeric DEFAULT (interval_s_sum / (NULLIF(intervals, 0))::numeric),
+    mean_block_time_s numeric GENERATED ALWAYS AS ((interval_s_sum / (NULLIF(intervals, 0))::numeric)) STORED,
     CONSTRAINT network_hourly_pkey PRIMARY KEY (bucket)
 );
 CREATE TABLE chain.orphaned_blocks (
@@ -326,7 +942,7 @@ CREATE TABLE chain.outbox (
     head_hash bytea,
     payload jsonb,
     created_at timestamp with time zone NOT NULL DEFAULT now(),
-    CONSTRAINT outbox_kind_check CHECK ((kind = ANY (ARRAY['blocks'::text, 'reorg'::text, 'derived'::text, 'decoded'::text, 'token'::text, 'fetched'::text]))),
+    CONSTRAINT outbox_kind_check CHECK ((kind = ANY (ARRAY['blocks'::text, 'reorg'::text, 'derived'::text, 'decoded'::text, 'token'::text, 'fetched'::text, 'account'::text]))),
     CONSTRAINT outbox_pkey PRIMARY KEY (sequence)
 );
 CREATE TABLE chain.proxy_implementations (
@@ -579,16 +1195,59 @@ CREATE TABLE ops.migrations (
 
 CREATE INDEX addresses_contracts ON chain.addresses USING btree (contract_block, address) WHERE (contract_block IS NOT NULL);
 CREATE INDEX addresses_wallets ON chain.addresses USING btree (first_block, address) WHERE (contract_block IS NULL);
+CREATE INDEX admin_audit_logs_action ON account.admin_audit_logs USING btree (action, id);
+CREATE INDEX admin_audit_logs_admin ON account.admin_audit_logs USING btree (admin_id, id) WHERE (admin_id IS NOT NULL);
+CREATE INDEX admin_audit_logs_resource ON account.admin_audit_logs USING btree (resource_type, resource_id, id);
+CREATE INDEX admin_audit_logs_timestamp ON account.admin_audit_logs USING btree ("timestamp");
+CREATE INDEX admin_audit_logs_user ON account.admin_audit_logs USING btree (user_id, id) WHERE (user_id IS NOT NULL);
+CREATE INDEX admin_security_keys_admin ON account.admin_security_keys USING btree (admin_id);
+CREATE INDEX admin_sessions_admin ON account.admin_sessions USING btree (admin_id, created_at) WHERE (ended_at IS NULL);
+CREATE INDEX admin_sessions_expires ON account.admin_sessions USING btree (expires_at);
+CREATE INDEX analytics_events_time ON account.analytics_events USING btree ("time");
+CREATE INDEX analytics_events_type ON account.analytics_events USING btree (event_type, "time");
+CREATE INDEX approvals_requested ON account.approvals USING btree (requested_at, id);
+CREATE INDEX approvals_resource ON account.approvals USING btree (resource_id, kind);
+CREATE INDEX asset_documents_asset ON account.asset_documents USING btree (asset_id, uploaded_at);
+CREATE INDEX asset_interests_user ON account.asset_interests USING btree (user_id);
+CREATE INDEX asset_performance_summary_category ON account.asset_performance_summary USING btree (category, funding_percentage DESC);
+CREATE INDEX assets_category ON account.assets USING btree (category, created_at, id);
+CREATE INDEX assets_created ON account.assets USING btree (created_at, id);
+CREATE INDEX assets_searched ON account.assets USING gin (searched);
+CREATE INDEX assets_status ON account.assets USING btree (status, created_at, id);
+CREATE INDEX audit_seals_unanchored ON account.audit_seals USING btree (number) WHERE (anchored_at IS NULL);
+CREATE INDEX challenges_expires ON account.challenges USING btree (expires_at);
+CREATE INDEX challenges_user ON account.challenges USING btree (user_id) WHERE (user_id IS NOT NULL);
 CREATE INDEX consensus_rounds_late ON chain.consensus_rounds USING btree (block_number) WHERE (round > 0);
 CREATE INDEX consensus_rounds_proposer ON chain.consensus_rounds USING btree (proposer, block_number);
 CREATE INDEX consensus_rounds_votes ON chain.consensus_rounds USING btree (vote_address, proposer, block_number) WHERE (vote_address IS NOT NULL);
 CREATE INDEX contract_codes_block_number ON chain.contract_codes USING btree (block_number);
+CREATE INDEX data_keys_documents ON account.data_keys USING btree (user_id) WHERE (purpose = 'document'::text);
+CREATE INDEX data_keys_master ON account.data_keys USING btree (master_key_id) WHERE (wrapped IS NOT NULL);
 CREATE INDEX decoded_events_address ON chain.decoded_events USING btree (address, block_number, log_index);
 CREATE INDEX decoded_events_pool_wallet ON chain.decoded_events USING btree (chain.address_argument(arguments, 'investor'::text), block_number) WHERE (signature = ANY (ARRAY['Invested(address,uint256)'::text, 'Withdrawn(address,uint256)'::text]));
 CREATE INDEX factory_children_block_number ON chain.factory_children USING btree (block_number);
+CREATE INDEX idempotency_keys_created ON account.idempotency_keys USING btree (created_at);
+CREATE INDEX investments_asset ON account.investments USING btree (asset_id, invested_at, id);
+CREATE INDEX investments_invested ON account.investments USING btree (invested_at, id);
+CREATE INDEX investments_status ON account.investments USING btree (status, invested_at, id);
+CREATE INDEX investments_user ON account.investments USING btree (user_id, invested_at, id);
+CREATE INDEX investments_user_asset ON account.investments USING btree (user_id, asset_id) WHERE (status = ANY (ARRAY['pending'::text, 'confirmed'::text]));
+CREATE INDEX kyc_applications_assigned ON account.kyc_applications USING btree (assigned_to, submitted_at) WHERE (status = 'under_review'::text);
+CREATE INDEX kyc_applications_queue ON account.kyc_applications USING btree (status, submitted_at, id);
+CREATE INDEX kyc_applications_submitted ON account.kyc_applications USING btree (submitted_at, id);
+CREATE INDEX kyc_applications_user ON account.kyc_applications USING btree (user_id, submitted_at);
+CREATE INDEX kyc_documents_application ON account.kyc_documents USING btree (application_id);
+CREATE INDEX kyc_documents_unused ON account.kyc_documents USING btree (uploaded_at) WHERE (application_id IS NULL);
+CREATE INDEX kyc_documents_user ON account.kyc_documents USING btree (user_id, uploaded_at);
 CREATE INDEX logs_address ON chain.logs USING btree (address, block_number, log_index);
+CREATE INDEX messages_application ON account.messages USING btree (application_id, id);
 CREATE INDEX native_balances_block_number ON chain.native_balances USING btree (block_number);
 CREATE INDEX proxy_implementations_block_number ON chain.proxy_implementations USING btree (block_number);
+CREATE INDEX security_events_ip ON account.security_events USING btree (ip_address, "timestamp");
+CREATE INDEX security_events_open ON account.security_events USING btree ("timestamp", id) WHERE (NOT investigated);
+CREATE INDEX security_events_severity ON account.security_events USING btree (severity, "timestamp", id);
+CREATE INDEX security_events_timestamp ON account.security_events USING btree ("timestamp", id);
+CREATE INDEX sign_in_failures_last ON account.sign_in_failures USING btree (last_failed_at);
 CREATE INDEX token_balances_held ON chain.token_balances USING btree (holder, token, standard, token_id) WHERE (balance > (0)::numeric);
 CREATE INDEX token_balances_items ON chain.token_balances USING btree (token, token_id, holder) WHERE ((standard <> 20) AND (balance > (0)::numeric));
 CREATE INDEX token_balances_largest ON chain.token_balances USING btree (token, balance DESC, holder) WHERE ((standard = 20) AND (balance > (0)::numeric));
@@ -596,14 +1255,144 @@ CREATE INDEX token_metadata_block_number ON chain.token_metadata USING btree (bl
 CREATE INDEX token_metadata_name ON chain.token_metadata USING btree (lower(name) text_pattern_ops);
 CREATE INDEX token_metadata_symbol ON chain.token_metadata USING btree (lower(symbol) text_pattern_ops);
 CREATE INDEX traced_blocks_to_try ON chain.traced_blocks USING btree (block_number) WHERE (next_try_at IS NOT NULL);
+CREATE INDEX transactions_created ON account.transactions USING btree (user_id, created_at, id);
+CREATE INDEX transactions_investment ON account.transactions USING btree (investment_id);
+CREATE INDEX transactions_not_final ON account.transactions USING btree (block_number, log_index) WHERE ((status = 'confirmed'::text) AND (NOT is_final));
+CREATE INDEX transactions_pending ON account.transactions USING btree (created_at, id) WHERE (status = 'pending'::text);
 CREATE INDEX unread_balances_block_number ON chain.unread_balances USING btree (block_number);
 CREATE INDEX unread_codes_block_number ON chain.unread_codes USING btree (block_number);
+CREATE INDEX used_refresh_tokens_used ON account.used_refresh_tokens USING btree (used_at);
+CREATE INDEX user_analytics_recent ON account.user_analytics USING btree (user_id, "timestamp", id);
+CREATE INDEX user_analytics_user ON account.user_analytics USING btree (user_id, event_type, "timestamp");
+CREATE INDEX user_sessions_expires ON account.user_sessions USING btree (expires_at);
+CREATE INDEX user_sessions_user ON account.user_sessions USING btree (user_id, created_at, id);
+CREATE INDEX users_created ON account.users USING btree (created_at, id);
+CREATE INDEX users_status ON account.users USING btree (status, created_at, id) WHERE (status <> 'active'::text);
+CREATE INDEX users_tier ON account.users USING btree (tier, created_at, id);
 CREATE UNIQUE INDEX abi_state_is_one_row ON chain.abi_state USING btree ((true));
+CREATE UNIQUE INDEX approvals_open ON account.approvals USING btree (kind, resource_id) WHERE (status = 'pending'::text);
+CREATE UNIQUE INDEX asset_performance_summary_id ON account.asset_performance_summary USING btree (id);
+CREATE UNIQUE INDEX audit_seals_last ON account.audit_seals USING btree (last_id);
 CREATE UNIQUE INDEX contract_abis_in_force ON chain.contract_abis USING btree (name, COALESCE(address, '\x'::bytea), COALESCE(factory, '\x'::bytea)) WHERE (removed_version IS NULL);
+CREATE UNIQUE INDEX data_keys_admin ON account.data_keys USING btree (admin_id) WHERE (purpose = 'admin'::text);
+CREATE UNIQUE INDEX data_keys_system ON account.data_keys USING btree (purpose) WHERE (purpose = 'system'::text);
+CREATE UNIQUE INDEX data_keys_user ON account.data_keys USING btree (user_id) WHERE (purpose = 'user'::text);
+CREATE UNIQUE INDEX kyc_applications_open ON account.kyc_applications USING btree (user_id) WHERE (status = ANY (ARRAY['pending_review'::text, 'under_review'::text]));
+CREATE UNIQUE INDEX platform_summary_id ON account.platform_summary USING btree (id);
+CREATE UNIQUE INDEX transactions_leg ON account.transactions USING btree (block_number, log_index) WHERE (status = 'confirmed'::text);
+CREATE UNIQUE INDEX user_portfolio_summary_user ON account.user_portfolio_summary USING btree (user_id);
 CREATE UNIQUE INDEX verification_is_one_row ON chain.verification USING btree ((true));
 
 -- Views
 
+CREATE VIEW account.admin_names AS
+ SELECT id,
+    name,
+    role,
+    is_active
+   FROM account.admin_users a
+  WHERE (account.current_admin_id() IS NOT NULL);
+CREATE VIEW account.asset_performance AS
+ SELECT id,
+    title,
+    category,
+    total_invested,
+    investor_count,
+    funding_percentage,
+    total_investments,
+    avg_investment_size
+   FROM account.asset_performance_summary s
+  WHERE ((account.current_user_id() IS NOT NULL) OR (account.current_admin_id() IS NOT NULL));
+CREATE MATERIALIZED VIEW account.asset_performance_summary AS
+ SELECT a.id,
+    a.title,
+    a.category,
+    m.total_invested,
+    m.investor_count,
+    COALESCE(((m.total_invested / m.cap) * (100)::numeric), (0)::numeric) AS funding_percentage,
+    COALESCE(i.total_investments, (0)::bigint) AS total_investments,
+    i.avg_investment_size
+   FROM ((account.assets a
+     JOIN account.asset_metrics m ON ((m.asset_id = a.id)))
+     LEFT JOIN ( SELECT investments.asset_id,
+            count(*) AS total_investments,
+            avg(investments.amount) AS avg_investment_size
+           FROM account.investments
+          WHERE (investments.status = 'confirmed'::text)
+          GROUP BY investments.asset_id) i ON ((i.asset_id = a.id)))
+  WHERE (a.status = 'active'::text);
+CREATE VIEW account.platform AS
+ SELECT id,
+    counted_at,
+    users_by_status,
+    users_by_tier,
+    kyc_by_status,
+    assets_by_status,
+    investments_by_status
+   FROM account.platform_summary s
+  WHERE ( SELECT account.admin_may('analytics.read'::text) AS admin_may);
+CREATE MATERIALIZED VIEW account.platform_summary AS
+ SELECT 1 AS id,
+    now() AS counted_at,
+    ( SELECT COALESCE(jsonb_object_agg(g.status, g.n), '{}'::jsonb) AS "coalesce"
+           FROM ( SELECT users.status,
+                    count(*) AS n
+                   FROM account.users
+                  GROUP BY users.status) g) AS users_by_status,
+    ( SELECT COALESCE(jsonb_object_agg(g.tier, g.n), '{}'::jsonb) AS "coalesce"
+           FROM ( SELECT users.tier,
+                    count(*) AS n
+                   FROM account.users
+                  GROUP BY users.tier) g) AS users_by_tier,
+    ( SELECT COALESCE(jsonb_object_agg(g.status, g.n), '{}'::jsonb) AS "coalesce"
+           FROM ( SELECT kyc_applications.status,
+                    count(*) AS n
+                   FROM account.kyc_applications
+                  GROUP BY kyc_applications.status) g) AS kyc_by_status,
+    ( SELECT COALESCE(jsonb_object_agg(g.status, g.n), '{}'::jsonb) AS "coalesce"
+           FROM ( SELECT assets.status,
+                    count(*) AS n
+                   FROM account.assets
+                  GROUP BY assets.status) g) AS assets_by_status,
+    ( SELECT COALESCE(jsonb_object_agg(g.status, jsonb_build_object('count', g.n, 'amount', (g.amount)::text)), '{}'::jsonb) AS "coalesce"
+           FROM ( SELECT investments.status,
+                    count(*) AS n,
+                    sum(investments.amount) AS amount
+                   FROM account.investments
+                  GROUP BY investments.status) g) AS investments_by_status;
+CREATE VIEW account.user_portfolio AS
+ SELECT user_id,
+    tier,
+    total_assets,
+    total_invested,
+    total_investments,
+    last_investment_date
+   FROM account.user_portfolio_summary s
+  WHERE ((user_id = account.current_user_id()) OR ( SELECT account.admin_may('investments.read'::text) AS admin_may));
+CREATE MATERIALIZED VIEW account.user_portfolio_summary AS
+ SELECT u.id AS user_id,
+    u.tier,
+    count(DISTINCT i.asset_id) AS total_assets,
+    COALESCE(sum((i.amount - i.withdrawn)), (0)::numeric) AS total_invested,
+    count(i.id) AS total_investments,
+    max(i.invested_at) AS last_investment_date
+   FROM (account.users u
+     LEFT JOIN account.investments i ON (((i.user_id = u.id) AND (i.status = 'confirmed'::text))))
+  GROUP BY u.id, u.tier;
+CREATE VIEW account_public.pools AS
+ SELECT contract_address AS pool,
+    title,
+    category,
+    status,
+    image_url
+   FROM account.assets a
+  WHERE ((contract_address IS NOT NULL) AND (status <> 'draft'::text));
+CREATE VIEW account_public.wallets AS
+ SELECT u.blockchain_address AS wallet,
+    t.name AS tier
+   FROM (account.users u
+     JOIN account.user_tiers t ON ((t.tier = u.tier)))
+  WHERE ((u.status = 'active'::text) AND (u.tier > 0));
 CREATE VIEW chain.contract_interaction_counts AS
  SELECT contract,
     selector,
@@ -1300,6 +2089,1832 @@ CREATE VIEW chain_text.verification AS
 
 -- Functions
 
+CREATE OR REPLACE FUNCTION account.activity(since timestamp with time zone, most integer)
+ RETURNS TABLE(hour timestamp with time zone, resource_type text, action text, actor text, changes bigint)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT date_trunc('hour', l.timestamp, 'UTC'), l.resource_type, l.action, l.actor, count(*)
+    FROM (SELECT r.timestamp, r.resource_type, r.action, r.actor FROM account.admin_audit_logs AS r
+          WHERE r.timestamp >= since ORDER BY r.timestamp DESC LIMIT most) AS l
+    WHERE account.admin_may('system.read')
+    GROUP BY 1, 2, 3, 4 ORDER BY 1 DESC, 5 DESC, 2, 3, 4
+$function$
+;
+CREATE OR REPLACE FUNCTION account.add_admin_key(token_hash bytea, key uuid, wrapped_key bytea, master text)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    INSERT INTO account.data_keys (id, purpose, admin_id, wrapped, master_key_id)
+    SELECT key, 'admin', a.id, wrapped_key, master FROM account.admin_users AS a
+    WHERE a.setup_hash = token_hash AND a.setup_expires_at > now() AND a.is_active
+    ON CONFLICT (admin_id) WHERE purpose = 'admin' DO NOTHING
+$function$
+;
+CREATE OR REPLACE FUNCTION account.add_system_key(key uuid, wrapped_key bytea, master text)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    INSERT INTO account.data_keys (id, purpose, wrapped, master_key_id) VALUES (key, 'system', wrapped_key, master)
+    ON CONFLICT (purpose) WHERE purpose = 'system' DO NOTHING
+$function$
+;
+CREATE OR REPLACE FUNCTION account.admin_for_second_factor(admin uuid)
+ RETURNS TABLE(id uuid, email text, name text, role text, totp_secret bytea, totp_last_step bigint, has_totp boolean, credential_ids bytea[], data_key_id uuid, wrapped bytea, master_key_id text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT a.id, a.email, a.name, a.role, a.totp_secret, a.totp_last_step, a.totp_confirmed_at IS NOT NULL,
+           (SELECT coalesce(array_agg(s.credential_id), '{}') FROM account.admin_security_keys AS s WHERE s.admin_id = a.id),
+           k.id, k.wrapped, k.master_key_id
+    FROM account.admin_users AS a
+    LEFT JOIN account.data_keys AS k ON k.admin_id = a.id AND k.purpose = 'admin'
+    WHERE a.id = admin AND a.is_active
+$function$
+;
+CREATE OR REPLACE FUNCTION account.admin_for_setup(token_hash bytea)
+ RETURNS TABLE(id uuid, email text, name text, role text, data_key_id uuid, wrapped bytea, master_key_id text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT a.id, a.email, a.name, a.role, k.id, k.wrapped, k.master_key_id
+    FROM account.admin_users AS a
+    LEFT JOIN account.data_keys AS k ON k.admin_id = a.id AND k.purpose = 'admin'
+    WHERE a.setup_hash = token_hash AND a.setup_expires_at > now() AND a.is_active
+$function$
+;
+CREATE OR REPLACE FUNCTION account.admin_for_sign_in(wanted_email text)
+ RETURNS TABLE(id uuid, name text, role text, password_hash text, totp_secret bytea, totp_last_step bigint, is_active boolean, has_totp boolean, security_keys integer, data_key_id uuid, wrapped bytea, master_key_id text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT a.id, a.name, a.role, a.password_hash, a.totp_secret, a.totp_last_step, a.is_active, a.totp_confirmed_at IS NOT NULL,
+           (SELECT count(*)::integer FROM account.admin_security_keys AS s WHERE s.admin_id = a.id), k.id, k.wrapped, k.master_key_id
+    FROM account.admin_users AS a
+    LEFT JOIN account.data_keys AS k ON k.admin_id = a.id AND k.purpose = 'admin'
+    WHERE a.email = wanted_email
+$function$
+;
+CREATE OR REPLACE FUNCTION account.admin_may(wanted text)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT coalesce((
+        SELECT (
+            EXISTS (SELECT FROM account.admin_permissions AS p
+                    WHERE p.permission = wanted AND p.effect = 'grant' AND (p.role = a.role OR p.admin_id = a.id))
+            AND NOT EXISTS (SELECT FROM account.admin_permissions AS p
+                            WHERE p.permission = wanted AND p.effect = 'deny' AND p.admin_id = a.id)
+        )
+        FROM account.admin_users AS a
+        WHERE a.id = account.current_admin_id() AND a.is_active
+    ), false)
+$function$
+;
+CREATE OR REPLACE FUNCTION account.admin_security_key(admin uuid, credential bytea)
+ RETURNS TABLE(id uuid, public_key bytea, sign_count bigint)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT s.id, s.public_key, s.sign_count FROM account.admin_security_keys AS s
+    WHERE s.admin_id = admin AND s.credential_id = credential
+$function$
+;
+CREATE OR REPLACE FUNCTION account.announce_public()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    head bigint := coalesce((SELECT t.head_number FROM chain.tip AS t), 0);
+    claimed bigint;
+BEGIN
+    IF current_setting('app.announced_public', true) = pg_current_xact_id()::text THEN
+        RETURN NULL;
+    END IF;
+    UPDATE chain.chain_state AS s SET outbox_sequence = s.outbox_sequence + 1 RETURNING s.outbox_sequence INTO claimed;
+    IF claimed IS NOT NULL THEN
+        INSERT INTO chain.outbox (sequence, kind, from_block, to_block, payload) VALUES (claimed, 'account', head, head, '{}');
+        PERFORM pg_notify('pend_outbox', claimed::text);
+    END IF;
+    PERFORM set_config('app.announced_public', pg_current_xact_id()::text, true);
+    RETURN NULL;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.answer_challenge(wanted text, answer bytea)
+ RETURNS TABLE(id uuid, user_id uuid, admin_id uuid, subject jsonb)
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    DELETE FROM account.challenges AS c
+    WHERE c.kind = wanted AND c.secret = answer AND c.expires_at > now()
+    RETURNING c.id, c.user_id, c.admin_id, c.subject
+$function$
+;
+CREATE OR REPLACE FUNCTION account.append_only()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    -- Through jsonb: the other tables have no such column.
+    IF TG_TABLE_NAME = 'audit_seals' AND TG_OP = 'UPDATE' AND to_jsonb(OLD) ->> 'anchored_at' IS NULL
+        AND to_jsonb(NEW) - 'anchored_at' = to_jsonb(OLD) - 'anchored_at' THEN
+        RETURN NEW;
+    END IF;
+    PERFORM account.refuse(403, TG_TABLE_NAME || '_append_only', format('%s is appended to, never changed', TG_TABLE_NAME));
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.asset_totals()
+ RETURNS TABLE(currency text, assets bigint, total_invested numeric, total_reserved numeric)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT d.currency, count(*), sum(m.total_invested), sum(m.total_reserved)
+    FROM account.asset_metrics AS m JOIN account.asset_details AS d ON d.asset_id = m.asset_id
+    WHERE account.admin_may('analytics.read') GROUP BY d.currency ORDER BY d.currency
+$function$
+;
+CREATE OR REPLACE FUNCTION account.assets_matching(words text, wanted_type text, wanted_status text, wanted_category text, before_rank real, before_id uuid, most integer)
+ RETURNS TABLE(asset_id uuid, rank real)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER ROWS 25
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT found.id, found.rank
+    FROM (
+        SELECT a.id, ts_rank(a.searched, websearch_to_tsquery('simple', words)) AS rank
+        FROM account.assets AS a
+        WHERE a.searched @@ websearch_to_tsquery('simple', words)
+          AND (wanted_type IS NULL OR a.type = wanted_type)
+          AND (wanted_status IS NULL OR a.status = wanted_status)
+          AND (wanted_category IS NULL OR a.category = wanted_category)
+          AND ((SELECT account.current_user_id()) IS NOT NULL OR (SELECT account.current_admin_id()) IS NOT NULL)
+          AND (a.status <> 'draft' OR (SELECT account.admin_may('assets.read')))
+    ) AS found
+    WHERE before_rank IS NULL OR (found.rank, found.id) < (before_rank, before_id)
+    ORDER BY found.rank DESC, found.id DESC LIMIT most
+$function$
+;
+CREATE OR REPLACE FUNCTION account.attempt_challenge(wanted text, challenge uuid, answer bytea)
+ RETURNS TABLE(is_right boolean, attempts_left smallint, user_id uuid, admin_id uuid, subject jsonb)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    found_one account.challenges%ROWTYPE;
+BEGIN
+    SELECT * INTO found_one FROM account.challenges AS c
+    WHERE c.id = challenge AND c.kind = wanted AND c.expires_at > now() FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    is_right := found_one.secret = answer;
+    attempts_left := found_one.attempts_left - 1;
+    user_id := found_one.user_id;
+    admin_id := found_one.admin_id;
+    subject := found_one.subject;
+    IF is_right OR attempts_left <= 0 THEN
+        DELETE FROM account.challenges AS c WHERE c.id = challenge;
+    ELSE
+        UPDATE account.challenges AS c SET attempts_left = attempt_challenge.attempts_left WHERE c.id = challenge;
+    END IF;
+    RETURN NEXT;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.audit()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    key bytea := CASE WHEN TG_NARGS > 0 THEN account.fingerprint_key(TG_TABLE_NAME, coalesce(to_jsonb(NEW), to_jsonb(OLD))) END;
+    was jsonb := CASE WHEN TG_OP <> 'INSERT' THEN account.audited(to_jsonb(OLD), TG_ARGV, key) END;
+    is_now jsonb := CASE WHEN TG_OP <> 'DELETE' THEN account.audited(to_jsonb(NEW), TG_ARGV, key) END;
+    whole jsonb := coalesce(is_now, was);
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        SELECT jsonb_object_agg(o.key, o.value), jsonb_object_agg(o.key, is_now -> o.key) INTO was, is_now
+        FROM jsonb_each(was) AS o
+        WHERE o.value IS DISTINCT FROM is_now -> o.key AND o.key NOT IN ('updated_at', 'last_updated', 'is_final')
+            -- The version of a session is in its tokens: raising it revokes them.
+            AND (o.key <> 'version' OR TG_TABLE_NAME IN ('user_sessions', 'admin_sessions'));
+        IF was IS NULL THEN
+            RETURN NULL;
+        END IF;
+    END IF;
+    INSERT INTO account.admin_audit_logs (
+        actor, admin_id, user_id, action, resource_type, resource_id, old_values, new_values, ip_address, session_id,
+        request_id, justification, approval_id, approved_by
+    ) VALUES (
+        CASE WHEN account.current_admin_id() IS NOT NULL THEN 'admin'
+             WHEN account.current_user_id() IS NOT NULL THEN 'user' ELSE 'system' END,
+        account.current_admin_id(), account.current_user_id(), lower(TG_OP), TG_TABLE_NAME,
+        coalesce(whole ->> 'id', whole ->> 'asset_id', whole ->> 'user_id', whole ->> 'admin_id', whole ->> 'tier'), was, is_now,
+        nullif(current_setting('app.client_address', true), '')::inet,
+        nullif(current_setting('app.session_id', true), '')::uuid,
+        nullif(current_setting('app.request_id', true), ''),
+        nullif(current_setting('app.justification', true), ''),
+        nullif(current_setting('app.approval_id', true), '')::uuid,
+        nullif(current_setting('app.approved_by', true), '')::uuid
+    );
+    RETURN NULL;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.audit_access(action text, resource_type text, resource_id text, details jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    INSERT INTO account.admin_audit_logs (
+        actor, admin_id, user_id, action, resource_type, resource_id, new_values, ip_address, session_id, request_id, justification
+    )
+    SELECT CASE WHEN account.current_admin_id() IS NOT NULL THEN 'admin'
+                WHEN account.current_user_id() IS NOT NULL THEN 'user' ELSE 'system' END,
+           account.current_admin_id(), account.current_user_id(),
+           -- Null, which is refused, for what the triggers alone may say.
+           CASE WHEN lower(action) NOT IN ('insert', 'update', 'delete') THEN action END, resource_type, resource_id, details,
+           nullif(current_setting('app.client_address', true), '')::inet,
+           nullif(current_setting('app.session_id', true), '')::uuid,
+           nullif(current_setting('app.request_id', true), ''),
+           nullif(current_setting('app.justification', true), '')
+$function$
+;
+CREATE OR REPLACE FUNCTION account.audit_horizon()
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    LOCK TABLE account.admin_audit_logs IN SHARE MODE;
+    RETURN coalesce(pg_sequence_last_value(pg_get_serial_sequence('account.admin_audit_logs', 'id')::regclass), 0);
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.audit_text(log account.admin_audit_logs)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "TimeZone" TO 'UTC'
+AS $function$
+    SELECT jsonb_build_array(log.id, log.timestamp, log.actor, log.admin_id, log.user_id, log.action, log.resource_type,
+        log.resource_id, log.old_values, log.new_values, log.ip_address, log.session_id, log.request_id, log.justification,
+        log.approval_id, log.approved_by)::text
+$function$
+;
+CREATE OR REPLACE FUNCTION account.audited(whole jsonb, secret text[], fingerprint_key bytea)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT jsonb_object_agg(key, CASE
+        WHEN key = ANY (secret) AND jsonb_typeof(value) <> 'null'
+        THEN to_jsonb('sha256:' || left(encode(sha256(fingerprint_key || convert_to(value #>> '{}', 'UTF8')), 'hex'), 16))
+        ELSE value END)
+    FROM jsonb_each(whole)
+$function$
+;
+CREATE OR REPLACE FUNCTION account.awaits_activation(asset uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT EXISTS (
+        SELECT FROM account.approvals AS a
+        WHERE a.kind = 'asset_activation' AND a.resource_id = asset AND a.status = 'pending' AND a.expires_at > now()
+    )
+$function$
+;
+CREATE OR REPLACE FUNCTION account.begin_asset()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    INSERT INTO account.asset_metrics (asset_id) VALUES (NEW.id);
+    RETURN NULL;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.begin_investment()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    INSERT INTO account.transactions (user_id, asset_id, investment_id, kind, amount, currency, asked_at_block, expires_at)
+    VALUES (NEW.user_id, NEW.asset_id, NEW.id, 'investment', NEW.amount, NEW.currency,
+            coalesce((SELECT t.head_number FROM chain.tip AS t), -1), NEW.expires_at);
+    RETURN NULL;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.begin_setup(token_hash bytea, new_password_hash text, new_totp_secret bytea)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    UPDATE account.admin_users AS a
+    SET password_hash = new_password_hash, totp_secret = new_totp_secret, totp_confirmed_at = NULL, totp_last_step = NULL
+    WHERE a.setup_hash = token_hash AND a.setup_expires_at > now() AND a.is_active;
+    RETURN FOUND;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.cancel_transaction(transaction uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    UPDATE account.transactions AS t SET status = 'failed', settled_at = now(), failure_reason = 'cancelled'
+    WHERE t.id = transaction AND t.user_id = account.current_user_id() AND t.status = 'pending'
+      AND t.transaction_hash IS NULL AND NOT t.hash_is_found;
+    RETURN FOUND;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.claim_idempotency_key(of_actor text, wanted text, hash bytea)
+ RETURNS TABLE(is_new boolean, request_hash bytea, status smallint, headers bytea, response bytea)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    of_actor := coalesce(account.current_user_id()::text, account.current_admin_id()::text, of_actor);
+    DELETE FROM account.idempotency_keys AS k
+    WHERE k.actor = of_actor AND k.key = wanted AND k.created_at < now() - interval '24 hours';
+    INSERT INTO account.idempotency_keys AS k (actor, key, request_hash) VALUES (of_actor, wanted, hash)
+    ON CONFLICT (actor, key) DO NOTHING;
+    is_new := FOUND;
+    IF NOT is_new THEN
+        SELECT k.request_hash, k.status, k.headers, k.response
+        INTO claim_idempotency_key.request_hash, claim_idempotency_key.status, claim_idempotency_key.headers, claim_idempotency_key.response
+        FROM account.idempotency_keys AS k WHERE k.actor = of_actor AND k.key = wanted;
+    END IF;
+    RETURN NEXT;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.confirm_transaction(transaction uuid, block bigint, log integer)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    asked record;
+    seen record;
+BEGIN
+    SELECT t.kind, t.status, t.amount, t.transaction_hash, t.asked_at_block, u.blockchain_address, a.contract_address, d.token_decimals,
+           i.status AS investment_status
+    INTO asked
+    FROM account.transactions AS t
+    JOIN account.investments AS i ON i.id = t.investment_id
+    JOIN account.users AS u ON u.id = t.user_id
+    JOIN account.assets AS a ON a.id = t.asset_id
+    JOIN account.asset_details AS d ON d.asset_id = t.asset_id
+    WHERE t.id = transaction FOR NO KEY UPDATE OF t;
+    IF NOT FOUND OR asked.status <> 'pending' OR block <= asked.asked_at_block
+        OR (asked.kind = 'withdrawal' AND asked.investment_status <> 'confirmed') THEN
+        RETURN false;
+    END IF;
+    -- Block numbers as constants: a hypertable opens one chunk for each.
+    EXECUTE format(
+        'SELECT e.address, e.signature, chain.address_argument(e.arguments, ''investor'') AS wallet,
+                chain.number_argument(e.arguments, ''amount'') AS amount, x.hash AS transaction_hash, b.hash AS block_hash
+         FROM chain.decoded_events AS e, chain.transactions AS x, chain.blocks AS b
+         WHERE e.block_number = %1$s AND e.log_index = %2$s AND x.block_number = %1$s
+           AND x.transaction_index = e.transaction_index AND b.number = %1$s', block, log)
+    INTO seen;
+    IF seen.address IS DISTINCT FROM asked.contract_address OR seen.wallet IS DISTINCT FROM asked.blockchain_address
+        OR seen.signature IS DISTINCT FROM (
+            CASE asked.kind WHEN 'investment' THEN 'Invested(address,uint256)' ELSE 'Withdrawn(address,uint256)' END)
+        OR seen.amount IS DISTINCT FROM asked.amount * 10::numeric ^ asked.token_decimals
+        OR (asked.transaction_hash IS NOT NULL AND seen.transaction_hash <> asked.transaction_hash)
+        OR EXISTS (SELECT FROM account.transactions AS o WHERE o.status = 'confirmed' AND o.block_number = block AND o.log_index = log) THEN
+        RETURN false;
+    END IF;
+    UPDATE account.transactions AS t
+    SET status = 'confirmed', settled_at = now(), block_number = block, log_index = log, block_hash = seen.block_hash,
+        transaction_hash = seen.transaction_hash, hash_is_found = t.hash_is_found OR t.transaction_hash IS NULL
+    WHERE t.id = transaction;
+    RETURN true;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.count_interest()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    asset uuid := coalesce(NEW.asset_id, OLD.asset_id);
+BEGIN
+    IF TG_OP = 'INSERT' AND NOT EXISTS (
+        SELECT FROM account.assets AS a LEFT JOIN account.asset_details AS d ON d.asset_id = a.id
+        WHERE a.id = asset AND a.type = 'interest' AND a.status = 'active' AND (d.deadline IS NULL OR d.deadline > now())
+    ) THEN
+        PERFORM account.refuse(409, 'asset_interests_open', 'interest is shown in active interest-only assets before their deadline');
+    END IF;
+    UPDATE account.asset_metrics AS m
+    SET interested_count = m.interested_count + CASE TG_OP WHEN 'INSERT' THEN 1 ELSE -1 END, last_updated = now()
+    WHERE m.asset_id = asset;
+    RETURN NULL;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.create_admin(new_email text, new_name text, new_role text, token_hash bytea, lives interval)
+ RETURNS uuid
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    INSERT INTO account.admin_users (email, name, role, setup_hash, setup_expires_at)
+    VALUES (new_email, new_name, new_role, token_hash, now() + lives) RETURNING id
+$function$
+;
+CREATE OR REPLACE FUNCTION account.current_admin_id()
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$ SELECT nullif(current_setting('app.current_admin_id', true), '')::uuid $function$
+;
+CREATE OR REPLACE FUNCTION account.current_user_id()
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$ SELECT nullif(current_setting('app.current_user_id', true), '')::uuid $function$
+;
+CREATE OR REPLACE FUNCTION account.database_health()
+ RETURNS TABLE(server_version text, started_at timestamp with time zone, is_standby boolean, connections integer, connections_max integer, database_bytes bigint, commits bigint, rollbacks bigint, deadlocks bigint, blocks_read bigint, blocks_hit bigint, oldest_transaction_at timestamp with time zone, transaction_ids_used bigint, standbys integer, slots_inactive integer, slot_bytes_held bigint, audit_rows_unsealed bigint, sealed_at timestamp with time zone, seals_unanchored bigint, summaries_at timestamp with time zone)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT current_setting('server_version'), pg_postmaster_start_time(), pg_is_in_recovery(), d.numbackends,
+           current_setting('max_connections')::integer, pg_database_size(d.datid), d.xact_commit, d.xact_rollback, d.deadlocks,
+           d.blks_read, d.blks_hit,
+           (SELECT min(a.xact_start) FROM pg_stat_activity AS a WHERE a.datid = d.datid AND a.pid <> pg_backend_pid()),
+           (SELECT age(b.datfrozenxid)::bigint FROM pg_database AS b WHERE b.oid = d.datid),
+           (SELECT count(*)::integer FROM pg_stat_replication),
+           (SELECT count(*)::integer FROM pg_replication_slots AS s WHERE NOT s.active),
+           (SELECT max(pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END,
+                                       s.restart_lsn))::bigint FROM pg_replication_slots AS s),
+           (SELECT count(*) FROM (SELECT FROM account.admin_audit_logs AS l
+                                  WHERE l.id > coalesce((SELECT max(s.last_id) FROM account.audit_seals AS s), 0) LIMIT 100000) AS c),
+           (SELECT s.sealed_at FROM account.audit_seals AS s ORDER BY s.number DESC LIMIT 1),
+           (SELECT count(*) FROM account.audit_seals AS s WHERE s.anchored_at IS NULL),
+           (SELECT s.counted_at FROM account.platform_summary AS s)
+    FROM pg_stat_database AS d
+    WHERE d.datname = current_database() AND account.admin_may('system.read')
+$function$
+;
+CREATE OR REPLACE FUNCTION account.destroy_document_key()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    UPDATE account.data_keys AS k SET wrapped = NULL, destroyed_at = now() WHERE k.id = OLD.data_key_id AND k.user_id = OLD.user_id
+      AND k.purpose = 'document' AND k.wrapped IS NOT NULL;
+    RETURN NULL;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.disable_admin(wanted_email text)
+ RETURNS uuid
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$ UPDATE account.admin_users AS a SET is_active = false WHERE a.email = wanted_email RETURNING a.id $function$
+;
+CREATE OR REPLACE FUNCTION account.enter(kind text, principal uuid, session uuid, request_id text, address inet)
+ RETURNS void
+ LANGUAGE sql
+AS $function$
+    SELECT set_config('app.current_user_id', CASE kind WHEN 'user' THEN principal::text ELSE '' END, true),
+           set_config('app.current_admin_id', CASE kind WHEN 'admin' THEN principal::text ELSE '' END, true),
+           set_config('app.session_id', coalesce(session::text, ''), true),
+           set_config('app.request_id', coalesce(request_id, ''), true),
+           set_config('app.client_address', coalesce(host(address), ''), true),
+           set_config('app.justification', '', true),
+           set_config('app.approval_id', '', true),
+           set_config('app.approved_by', '', true)
+$function$
+;
+CREATE OR REPLACE FUNCTION account.enter_admin(session uuid, wanted_version integer, request_id text, address inet)
+ RETURNS TABLE(admin_id uuid, role text, permissions text[])
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    SELECT a.id, a.role, account.permissions_of(a.id) INTO admin_id, role, permissions
+    FROM account.admin_sessions AS s
+    JOIN account.admin_users AS a ON a.id = s.admin_id
+    WHERE s.id = session AND s.version = wanted_version AND s.ended_at IS NULL AND s.expires_at > now()
+      AND a.is_active;
+    IF FOUND THEN
+        PERFORM account.enter('admin', admin_id, session, request_id, address);
+        RETURN NEXT;
+    END IF;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.enter_anyone(request_id text, address inet)
+ RETURNS void
+ LANGUAGE sql
+AS $function$ SELECT account.enter('anyone', NULL, NULL, request_id, address) $function$
+;
+CREATE OR REPLACE FUNCTION account.enter_user(session uuid, wanted_version integer, request_id text, address inet)
+ RETURNS TABLE(user_id uuid, tier smallint, blockchain_address bytea)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    SELECT u.id, u.tier, u.blockchain_address INTO user_id, tier, blockchain_address
+    FROM account.user_sessions AS s
+    JOIN account.users AS u ON u.id = s.user_id
+    WHERE s.id = session AND s.version = wanted_version AND s.ended_at IS NULL AND s.expires_at > now()
+      AND u.status = 'active';
+    IF FOUND THEN
+        PERFORM account.enter('user', user_id, session, request_id, address);
+        RETURN NEXT;
+    END IF;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.erase_user(erased uuid)
+ RETURNS text[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    files text[];
+BEGIN
+    IF NOT account.is_approved('erasure', erased, '{}') THEN
+        PERFORM account.refuse(403, 'users_erasure', 'a user is erased only by what a second administrator approves');
+    END IF;
+    UPDATE account.users AS u SET status = 'closed', erased_at = now(), phone_hash = NULL, metadata = '{}', status_reason = 'erased'
+    WHERE u.id = erased;
+    UPDATE account.user_profiles AS p
+    SET phone_number_masked = NULL, country_code = NULL, full_name = NULL, email = NULL, registration_ip = NULL,
+        device_fingerprints = NULL, preferences = '{}', metadata = '{}'
+    WHERE p.user_id = erased;
+    UPDATE account.data_keys AS k SET wrapped = NULL, destroyed_at = now() WHERE k.user_id = erased AND k.wrapped IS NOT NULL;
+    WITH gone AS (
+        UPDATE account.kyc_documents AS d SET file_hash = NULL, erased_at = now()
+        WHERE d.user_id = erased AND d.erased_at IS NULL RETURNING d.stored_filename
+    )
+    SELECT coalesce(array_agg(g.stored_filename), '{}') INTO files FROM gone AS g;
+    DELETE FROM account.user_analytics AS n WHERE n.user_id = erased;
+    DELETE FROM account.challenges AS c WHERE c.user_id = erased;
+    DELETE FROM account.idempotency_keys AS k WHERE k.actor = erased::text;
+    UPDATE account.user_sessions AS s SET client = '' WHERE s.user_id = erased;
+    INSERT INTO account.erasure_requests AS r (user_id, erased_at, files_left) VALUES (erased, now(), files)
+    ON CONFLICT (user_id) DO UPDATE SET erased_at = now(), files_left = r.files_left || excluded.files_left;
+    RETURN files;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.fail_transaction(transaction uuid, reason text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    UPDATE account.transactions AS t SET status = 'failed', settled_at = now(), failure_reason = reason
+    WHERE t.id = transaction AND t.status = 'pending';
+    RETURN FOUND;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.file_deleted(of_user uuid, file text)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$ UPDATE account.erasure_requests AS r SET files_left = array_remove(r.files_left, file) WHERE r.user_id = of_user $function$
+;
+CREATE OR REPLACE FUNCTION account.files_to_delete(most integer)
+ RETURNS TABLE(user_id uuid, stored_filename text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT r.user_id, f.file FROM account.erasure_requests AS r CROSS JOIN LATERAL unnest(r.files_left) AS f (file)
+    WHERE cardinality(r.files_left) > 0 LIMIT most
+$function$
+;
+CREATE OR REPLACE FUNCTION account.finalize_transactions(up_to bigint, most integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    leg record;
+    now_there bytea;
+    done integer := 0;
+BEGIN
+    FOR leg IN
+        SELECT t.id, t.block_number, t.block_hash FROM account.transactions AS t
+        WHERE t.status = 'confirmed' AND NOT t.is_final AND t.block_number <= up_to
+        ORDER BY t.block_number, t.log_index LIMIT most FOR NO KEY UPDATE
+    LOOP
+        EXECUTE format('SELECT b.hash FROM chain.blocks AS b WHERE b.number = %s', leg.block_number) INTO now_there;
+        IF now_there = leg.block_hash THEN
+            UPDATE account.transactions AS t SET is_final = true WHERE t.id = leg.id;
+            done := done + 1;
+        END IF;
+    END LOOP;
+    RETURN done;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.fingerprint_key(of_table text, whole jsonb)
+ RETURNS bytea
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT coalesce(
+        (SELECT k.wrapped FROM account.data_keys AS k
+         WHERE k.purpose = 'user' AND k.user_id = coalesce(whole ->> 'user_id', CASE of_table WHEN 'users' THEN whole ->> 'id' END)::uuid),
+        (SELECT k.wrapped FROM account.data_keys AS k
+         WHERE k.purpose = 'admin' AND k.admin_id = coalesce(whole ->> 'admin_id', CASE of_table WHEN 'admin_users' THEN whole ->> 'id' END)::uuid),
+        uuid_send(gen_random_uuid())
+    )
+$function$
+;
+CREATE OR REPLACE FUNCTION account.finish_setup(token_hash bytea, step bigint, codes bytea[])
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    admin uuid;
+BEGIN
+    UPDATE account.admin_users AS a
+    SET totp_confirmed_at = now(), totp_last_step = step, setup_hash = NULL, setup_expires_at = NULL
+    WHERE a.setup_hash = token_hash AND a.setup_expires_at > now() AND a.is_active AND a.totp_secret IS NOT NULL
+    RETURNING a.id INTO admin;
+    IF admin IS NULL THEN
+        RETURN false;
+    END IF;
+    DELETE FROM account.admin_recovery_codes AS c WHERE c.admin_id = admin;
+    INSERT INTO account.admin_recovery_codes (admin_id, code_hash) SELECT admin, unnest(codes);
+    RETURN true;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.forget_expired()
+ RETURNS text[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    files text[];
+BEGIN
+    DELETE FROM account.challenges AS c WHERE c.expires_at < now();
+    DELETE FROM account.idempotency_keys AS k WHERE k.created_at < now() - interval '24 hours';
+    DELETE FROM account.sign_in_failures AS f WHERE f.last_failed_at < now() - interval '1 day' AND (f.locked_until IS NULL OR f.locked_until < now());
+    DELETE FROM account.used_refresh_tokens AS t WHERE t.used_at < now() - interval '30 days';
+    DELETE FROM account.user_sessions AS s WHERE s.expires_at < now() - interval '30 days';
+    DELETE FROM account.admin_sessions AS s WHERE s.expires_at < now() - interval '90 days';
+    DELETE FROM account.security_events AS e WHERE e.timestamp < now() - interval '180 days' AND (e.investigated OR e.severity IN ('low', 'medium'));
+    WITH gone AS (
+        DELETE FROM account.kyc_documents AS d
+        WHERE d.application_id IS NULL AND d.uploaded_at < now() - interval '1 day' RETURNING d.stored_filename
+    )
+    SELECT coalesce(array_agg(g.stored_filename), '{}') INTO files FROM gone AS g;
+    RETURN files;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.guard_admin_permissions()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    of_row account.admin_permissions%ROWTYPE := CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+    wanted text := CASE TG_OP WHEN 'DELETE' THEN 'default' ELSE of_row.effect END;
+BEGIN
+    IF account.current_admin_id() IS NOT NULL AND (of_row.admin_id IS NULL OR NOT account.is_approved(
+        'role_change', of_row.admin_id, jsonb_build_object('permission', of_row.permission, 'effect', wanted)
+    )) THEN
+        PERFORM account.refuse(403, 'admin_permissions_four_eyes', 'a permission changes only by what a second administrator approves');
+    END IF;
+    RETURN of_row;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.guard_admin_users()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    me uuid := account.current_admin_id();
+    -- Who chooses another password stays signed in where that was done.
+    kept uuid;
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        IF NEW.role = 'super_admin' AND me IS NOT NULL THEN
+            PERFORM account.refuse(403, 'admin_users_super_admin',
+                'a super_admin is made on the command line, or out of another role by four eyes');
+        END IF;
+        IF me IS NOT NULL AND num_nonnulls(NEW.password_hash, NEW.totp_secret, NEW.totp_confirmed_at) > 0 THEN
+            PERFORM account.refuse(403, 'admin_users_password', 'a password is chosen by its owner, with the setup token');
+        END IF;
+        RETURN NEW;
+    END IF;
+    IF me <> OLD.id AND NEW.password_hash IS NOT NULL AND NEW.password_hash IS DISTINCT FROM OLD.password_hash THEN
+        PERFORM account.refuse(403, 'admin_users_password', 'a password is chosen by its owner, with the setup token');
+    END IF;
+    -- Else one super_admin could sign in as the second one, and be both pairs of eyes; and whoever has a session could
+    -- make password and second factor of it.
+    IF (me = OLD.id OR (me IS NOT NULL AND OLD.role = 'super_admin')) AND NEW.setup_hash IS NOT NULL AND NEW.setup_hash IS DISTINCT FROM OLD.setup_hash THEN
+        PERFORM account.refuse(403, 'admin_users_super_admin', 'another administrator resets a second factor, and that of a super_admin is reset on the command line');
+    END IF;
+    IF me <> OLD.id AND OLD.role = 'super_admin'
+        AND NOT EXISTS (SELECT FROM account.admin_users AS s WHERE s.id = me AND s.role = 'super_admin' AND s.is_active) THEN
+        PERFORM account.refuse(403, 'admin_users_super_admin', 'a super_admin is changed by a super_admin alone');
+    END IF;
+    IF NEW.role <> OLD.role AND NOT account.is_approved('role_change', NEW.id, jsonb_build_object('role', NEW.role)) THEN
+        PERFORM account.refuse(403, 'admin_users_role', 'a role changes only by what a second administrator approves');
+    END IF;
+    IF OLD.role = 'super_admin' AND OLD.is_active AND (NEW.role <> 'super_admin' OR NOT NEW.is_active) THEN
+        PERFORM pg_advisory_xact_lock(hashtextextended('pend super_admin', 0));
+        IF NOT EXISTS (SELECT FROM account.admin_users AS o
+                       WHERE o.id <> OLD.id AND o.role = 'super_admin' AND o.is_active) THEN
+            PERFORM account.refuse(409, 'admin_users_last', 'this is the last super_admin; make another one first');
+        END IF;
+    END IF;
+    IF NOT NEW.is_active OR NEW.role <> OLD.role OR NEW.password_hash IS DISTINCT FROM OLD.password_hash
+        OR (OLD.totp_confirmed_at IS NOT NULL AND NEW.totp_secret IS DISTINCT FROM OLD.totp_secret) THEN
+        IF me = NEW.id AND NEW.is_active AND NEW.role = OLD.role THEN
+            kept := nullif(current_setting('app.session_id', true), '')::uuid;
+        END IF;
+        UPDATE account.admin_sessions AS s SET ended_at = now(), ended_because = 'account_changed'
+        WHERE s.admin_id = NEW.id AND s.ended_at IS NULL AND s.id IS DISTINCT FROM kept;
+    END IF;
+    NEW.version := OLD.version + 1;
+    NEW.updated_at := now();
+    RETURN NEW;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.guard_approvals()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    needed text := CASE NEW.kind WHEN 'tier_raise' THEN 'users.tier' WHEN 'role_change' THEN 'admins.write'
+                   WHEN 'erasure' THEN 'users.erase' ELSE 'assets.write' END;
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        IF NEW.status <> 'pending' OR NEW.requested_by IS DISTINCT FROM account.current_admin_id() THEN
+            PERFORM account.refuse(403, 'approvals_requested', 'an approval is asked for by the administrator who acts');
+        END IF;
+        IF NOT account.admin_may(needed) THEN
+            PERFORM account.refuse(403, 'approvals_permission', format('to ask for this needs the permission %s', needed));
+        END IF;
+        RETURN NEW;
+    END IF;
+    IF OLD.status <> 'pending' THEN
+        PERFORM account.refuse(409, 'approvals_decided', format('this was %s already', OLD.status));
+    END IF;
+    IF (NEW.kind, NEW.resource_id, NEW.change, NEW.requested_by, NEW.justification)
+        IS DISTINCT FROM (OLD.kind, OLD.resource_id, OLD.change, OLD.requested_by, OLD.justification) THEN
+        PERFORM account.refuse(409, 'approvals_change', 'what was asked does not change; cancel it and ask anew');
+    END IF;
+    IF NEW.status IN ('approved', 'rejected') THEN
+        IF NEW.decided_by IS DISTINCT FROM account.current_admin_id() OR NEW.decided_at IS DISTINCT FROM now() THEN
+            PERFORM account.refuse(403, 'approvals_decided_by', 'a decision is signed by who takes it, when it is taken');
+        END IF;
+        IF NEW.decided_by = OLD.requested_by THEN
+            PERFORM account.refuse(403, 'approvals_four_eyes', 'who asked does not decide: it takes a second administrator');
+        END IF;
+        IF NOT (account.admin_may('approvals.decide') AND account.admin_may(needed)) THEN
+            PERFORM account.refuse(403, 'approvals_permission', format('to decide this needs approvals.decide and %s', needed));
+        END IF;
+        IF NEW.status = 'approved' AND OLD.kind = 'role_change' AND OLD.resource_id = NEW.decided_by THEN
+            PERFORM account.refuse(403, 'approvals_own_role', 'nobody approves what they themselves may do');
+        END IF;
+        IF NEW.status = 'approved' AND OLD.expires_at <= now() THEN
+            PERFORM account.refuse(409, 'approvals_expired', 'this waited for too long; ask anew');
+        END IF;
+        PERFORM set_config('app.approval_id', NEW.id::text, true),
+                set_config('app.approved_by', NEW.decided_by::text, true);
+    ELSIF NEW.status = 'cancelled' AND (NEW.decided_by IS DISTINCT FROM OLD.requested_by
+        OR (account.current_admin_id() IS DISTINCT FROM OLD.requested_by AND OLD.expires_at > now())) THEN
+        PERFORM account.refuse(403, 'approvals_cancelled', 'who asked may cancel; others reject');
+    END IF;
+    NEW.version := OLD.version + 1;
+    RETURN NEW;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.guard_asset_details()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    of_asset account.assets%ROWTYPE;
+    wanted_cap numeric := NEW.max_supply * NEW.token_price;
+BEGIN
+    SELECT * INTO of_asset FROM account.assets AS a WHERE a.id = NEW.asset_id;
+    IF of_asset.type = 'interest' AND num_nonnulls(NEW.token_price, NEW.max_supply, NEW.minimum_investment, NEW.lockup_period) > 0 THEN
+        PERFORM account.refuse(422, 'asset_details_interest',
+            'an interest-only asset has no token price, supply, minimum or lockup');
+    END IF;
+    IF of_asset.type = 'investment' AND num_nonnulls(NEW.soft_cap, NEW.contact_format) > 0 THEN
+        PERFORM account.refuse(422, 'asset_details_investment', 'soft cap and contact are of interest-only assets');
+    END IF;
+    IF of_asset.status = 'draft' AND account.awaits_activation(NEW.asset_id) THEN
+        PERFORM account.refuse(409, 'assets_awaits_activation', 'a draft that waits for its activation does not change; cancel that first');
+    END IF;
+    IF TG_OP = 'UPDATE' THEN
+        IF of_asset.status <> 'draft' AND (NEW.currency, NEW.token_decimals) IS DISTINCT FROM (OLD.currency, OLD.token_decimals) THEN
+            PERFORM account.refuse(409, 'asset_details_currency', 'currency and decimals change while the asset is a draft, not later');
+        END IF;
+        NEW.version := OLD.version + 1;
+    END IF;
+    UPDATE account.asset_metrics AS m SET cap = wanted_cap, last_updated = now()
+    WHERE m.asset_id = NEW.asset_id AND m.cap IS DISTINCT FROM wanted_cap
+      AND (wanted_cap IS NULL OR m.total_invested + m.total_reserved <= wanted_cap);
+    IF NOT FOUND AND EXISTS (SELECT FROM account.asset_metrics AS m WHERE m.asset_id = NEW.asset_id AND m.cap IS DISTINCT FROM wanted_cap) THEN
+        PERFORM account.refuse(409, 'asset_metrics_within_cap', 'more is invested already than this supply and price allow');
+    END IF;
+    RETURN NEW;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.guard_asset_documents()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF account.awaits_activation(coalesce(NEW.asset_id, OLD.asset_id)) THEN
+        PERFORM account.refuse(409, 'assets_awaits_activation', 'a draft that waits for its activation does not change; cancel that first');
+    END IF;
+    RETURN coalesce(NEW, OLD);
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.guard_assets()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        IF NEW.status <> 'draft' AND account.current_admin_id() IS NOT NULL THEN
+            PERFORM account.refuse(409, 'assets_begin', 'an asset begins as a draft');
+        END IF;
+        RETURN NEW;
+    END IF;
+    IF NEW.status <> OLD.status AND NOT (OLD.status, NEW.status) IN (
+        ('draft', 'active'), ('active', 'paused'), ('paused', 'active'), ('active', 'closed'), ('paused', 'closed')
+    ) THEN
+        PERFORM account.refuse(409, 'assets_status', format('an asset that is %s does not become %s', OLD.status, NEW.status));
+    END IF;
+    IF OLD.status = 'draft' AND NEW.status = 'active' AND NOT account.is_approved('asset_activation', NEW.id, '{}') THEN
+        PERFORM account.refuse(403, 'assets_activation', 'an asset is activated only by what a second administrator approves');
+    END IF;
+    IF OLD.status <> 'draft' AND (NEW.type, NEW.contract_address) IS DISTINCT FROM (OLD.type, OLD.contract_address) THEN
+        PERFORM account.refuse(409, 'assets_contract', 'type and contract of an asset change while it is a draft, not later');
+    END IF;
+    IF NEW.type <> OLD.type AND EXISTS (SELECT FROM account.asset_details AS d WHERE d.asset_id = NEW.id) THEN
+        PERFORM account.refuse(409, 'assets_type', 'the type of an asset changes before it has details, not later');
+    END IF;
+    IF NEW.status = 'draft' AND account.awaits_activation(NEW.id) THEN
+        PERFORM account.refuse(409, 'assets_awaits_activation', 'a draft that waits for its activation does not change; cancel that first');
+    END IF;
+    NEW.version := OLD.version + 1;
+    NEW.updated_at := now();
+    RETURN NEW;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.guard_investments()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    investor record;
+    offer record;
+    has numeric;
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        IF (NEW.user_id, NEW.asset_id, NEW.amount, NEW.currency, NEW.invested_at)
+            IS DISTINCT FROM (OLD.user_id, OLD.asset_id, OLD.amount, OLD.currency, OLD.invested_at) THEN
+            PERFORM account.refuse(409, 'investments_terms', 'the terms of an investment do not change');
+        END IF;
+        NEW.version := OLD.version + 1;
+        RETURN NEW;
+    END IF;
+    IF NEW.status <> 'pending' THEN
+        PERFORM account.refuse(409, 'investments_begin', 'an investment begins pending');
+    END IF;
+    SELECT u.status, u.tier, u.kyc_verified_at, t.invested_max, t.requires_kyc INTO investor
+    FROM account.users AS u JOIN account.user_tiers AS t ON t.tier = u.tier
+    WHERE u.id = NEW.user_id FOR NO KEY UPDATE OF u;
+    SELECT a.type, a.status, d.* INTO offer
+    FROM account.assets AS a JOIN account.asset_details AS d ON d.asset_id = a.id
+    WHERE a.id = NEW.asset_id FOR SHARE OF a;
+    IF NOT FOUND OR offer.type <> 'investment' OR offer.status <> 'active' THEN
+        PERFORM account.refuse(409, 'investments_open', 'this asset does not take investments now');
+    END IF;
+    IF offer.deadline <= now() THEN
+        PERFORM account.refuse(409, 'investments_deadline', format('the deadline was %s', offer.deadline));
+    END IF;
+    IF investor.status <> 'active' THEN
+        PERFORM account.refuse(403, 'investments_user', 'this account does not invest now');
+    END IF;
+    IF investor.tier < offer.min_tier_required THEN
+        PERFORM account.refuse(403, 'investments_tier',
+            format('this asset asks for tier %s, yours is %s', offer.min_tier_required, investor.tier));
+    END IF;
+    IF investor.requires_kyc AND investor.kyc_verified_at IS NULL THEN
+        PERFORM account.refuse(403, 'investments_kyc', 'investing needs a verified identity; submit an application');
+    END IF;
+    IF NEW.currency <> offer.currency THEN
+        PERFORM account.refuse(422, 'investments_currency', format('this asset is in %s, not %s', offer.currency, NEW.currency));
+    END IF;
+    IF NEW.amount <> trunc(NEW.amount, offer.token_decimals) THEN
+        PERFORM account.refuse(422, 'investments_decimals', format('this asset has %s decimals at most', offer.token_decimals));
+    END IF;
+    IF NEW.amount < offer.minimum_investment THEN
+        PERFORM account.refuse(422, 'investments_minimum', format('at least %s %s', trim_scale(offer.minimum_investment), offer.currency));
+    END IF;
+    IF offer.agreement_hash IS NOT NULL AND NOT EXISTS (
+        SELECT FROM account.investment_agreements AS g
+        WHERE g.user_id = NEW.user_id AND g.asset_id = NEW.asset_id AND g.agreement_hash = offer.agreement_hash
+    ) THEN
+        PERFORM account.refuse(409, 'investments_agreement', 'sign the agreement of this asset first');
+    END IF;
+    IF investor.invested_max IS NOT NULL THEN
+        SELECT coalesce(sum(i.amount - i.withdrawn), 0) INTO has
+        FROM account.investments AS i WHERE i.user_id = NEW.user_id AND i.status IN ('pending', 'confirmed');
+        IF has + NEW.amount > investor.invested_max THEN
+            PERFORM account.refuse(403, 'investments_tier_limit', format('tier %s invests %s at most, %s is invested or asked for',
+                investor.tier, trim_scale(investor.invested_max), trim_scale(has)));
+        END IF;
+    END IF;
+    UPDATE account.asset_metrics AS m
+    SET total_reserved = m.total_reserved + NEW.amount, last_updated = now()
+    WHERE m.asset_id = NEW.asset_id AND (m.cap IS NULL OR m.total_invested + m.total_reserved + NEW.amount <= m.cap);
+    IF NOT FOUND THEN
+        PERFORM account.refuse(409, 'asset_metrics_within_cap', 'less than this amount is left of the asset');
+    END IF;
+    RETURN NEW;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.guard_kyc_applications()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        IF (NEW.status, NEW.assigned_to, NEW.verified_by, NEW.review_notes)
+            IS DISTINCT FROM ('pending_review', NULL::uuid, NULL::uuid, NULL::bytea) THEN
+            PERFORM account.refuse(409, 'kyc_applications_begin', 'an application begins pending_review');
+        END IF;
+        IF EXISTS (SELECT FROM account.kyc_applications AS k WHERE k.user_id = NEW.user_id AND k.status = 'verified') THEN
+            PERFORM account.refuse(409, 'kyc_applications_verified', 'this user is verified already');
+        END IF;
+        RETURN NEW;
+    END IF;
+    IF (NEW.user_id, NEW.details, NEW.submitted_at) IS DISTINCT FROM (OLD.user_id, OLD.details, OLD.submitted_at) THEN
+        PERFORM account.refuse(409, 'kyc_applications_details', 'what was submitted does not change; it is rejected and submitted anew');
+    END IF;
+    IF NEW.status <> OLD.status AND NOT (OLD.status, NEW.status) IN (
+        ('pending_review', 'under_review'), ('under_review', 'verified'), ('under_review', 'rejected')
+    ) THEN
+        PERFORM account.refuse(409, 'kyc_applications_status',
+            format('an application that is %s does not become %s', OLD.status, NEW.status));
+    END IF;
+    IF OLD.status IN ('verified', 'rejected') AND NOT (
+        NEW.status = OLD.status AND NEW.assigned_to IS NOT DISTINCT FROM OLD.assigned_to
+        AND NEW.rejection_reason IS NOT DISTINCT FROM OLD.rejection_reason
+        AND NEW.verified_by IS NOT DISTINCT FROM OLD.verified_by
+    ) THEN
+        PERFORM account.refuse(409, 'kyc_applications_decided', format('this application was %s; its decision stands', OLD.status));
+    END IF;
+    IF NEW.status IN ('verified', 'rejected') AND OLD.status = 'under_review' THEN
+        IF NEW.verified_by IS DISTINCT FROM account.current_admin_id() OR OLD.assigned_to IS DISTINCT FROM NEW.verified_by THEN
+            PERFORM account.refuse(403, 'kyc_applications_assigned', 'the reviewer whom it is assigned to decides, nobody else');
+        END IF;
+        IF NEW.status = 'verified' THEN
+            UPDATE account.users AS u SET kyc_verified_at = now() WHERE u.id = NEW.user_id;
+        END IF;
+    END IF;
+    IF NEW.assigned_to IS DISTINCT FROM OLD.assigned_to AND NEW.assigned_to IS NOT NULL
+        AND NOT 'kyc.review' = ANY (account.permissions_of(NEW.assigned_to)) THEN
+        PERFORM account.refuse(409, 'kyc_applications_reviewer', 'who is assigned must be allowed to review (kyc.review)');
+    END IF;
+    NEW.version := OLD.version + 1;
+    NEW.updated_at := now();
+    RETURN NEW;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.guard_kyc_documents()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    most constant integer := 10;
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        IF (NEW.user_id, NEW.document_type, NEW.stored_filename, NEW.file_size, NEW.mime_type, NEW.data_key_id, NEW.uploaded_at)
+            IS DISTINCT FROM (OLD.user_id, OLD.document_type, OLD.stored_filename, OLD.file_size, OLD.mime_type, OLD.data_key_id, OLD.uploaded_at)
+            OR (NEW.file_hash IS DISTINCT FROM OLD.file_hash AND NEW.erased_at IS NULL) THEN
+            PERFORM account.refuse(409, 'kyc_documents_content', 'a document does not change; upload another one');
+        END IF;
+        IF OLD.application_id IS NOT NULL AND NEW.application_id IS DISTINCT FROM OLD.application_id THEN
+            PERFORM account.refuse(409, 'kyc_documents_used', 'this document belongs to an application already');
+        END IF;
+    ELSE
+        -- One after the other for one user, so that the count holds.
+        PERFORM FROM account.users AS u WHERE u.id = NEW.user_id FOR NO KEY UPDATE;
+        IF (SELECT count(*) FROM account.kyc_documents AS d
+            WHERE d.user_id = NEW.user_id AND d.application_id IS NULL AND d.erased_at IS NULL) >= most THEN
+            PERFORM account.refuse(409, 'kyc_documents_count',
+                format('%s documents wait to be submitted, and no more may; submit or delete some', most));
+        END IF;
+    END IF;
+    IF NEW.application_id IS NOT NULL AND NOT EXISTS (
+        SELECT FROM account.kyc_applications AS k WHERE k.id = NEW.application_id AND k.user_id = NEW.user_id
+    ) THEN
+        PERFORM account.refuse(409, 'kyc_documents_application', 'a document goes with an application of the same user');
+    END IF;
+    RETURN NEW;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.guard_sessions()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    IF (OLD.ended_at IS NOT NULL AND NEW.ended_at IS NULL) OR NEW.version < OLD.version THEN
+        PERFORM account.refuse(409, 'sessions_ended', 'a session that was ended or revoked stays so; sign in again');
+    END IF;
+    RETURN NEW;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.guard_transactions()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    held record;
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        IF (NEW.user_id, NEW.asset_id, NEW.investment_id, NEW.kind, NEW.amount, NEW.currency, NEW.asked_at_block)
+            IS DISTINCT FROM (OLD.user_id, OLD.asset_id, OLD.investment_id, OLD.kind, OLD.amount, OLD.currency, OLD.asked_at_block) THEN
+            PERFORM account.refuse(409, 'transactions_terms', 'what was asked for does not change');
+        END IF;
+        IF OLD.status = 'failed' AND NEW.status <> 'failed' THEN
+            PERFORM account.refuse(409, 'transactions_status', 'what has failed stays so; ask anew');
+        END IF;
+        IF account.current_user_id() IS NOT NULL AND (OLD.status <> 'pending' OR NOT (
+            NEW.status = 'pending' OR (NEW.failure_reason IS NOT DISTINCT FROM 'cancelled' AND OLD.transaction_hash IS NULL)
+        )) THEN
+            PERFORM account.refuse(403, 'transactions_settled', 'the chain settles transactions, nobody else');
+        END IF;
+        RETURN NEW;
+    END IF;
+    IF NEW.status <> 'pending' THEN
+        PERFORM account.refuse(409, 'transactions_begin', 'a transaction begins pending');
+    END IF;
+    IF NEW.kind = 'withdrawal' THEN
+        SELECT i.user_id, i.asset_id, i.status, i.currency, i.confirmed_at, i.amount - i.withdrawn - i.withdrawing AS free,
+               d.lockup_period, d.token_decimals
+        INTO held
+        FROM account.investments AS i JOIN account.asset_details AS d ON d.asset_id = i.asset_id
+        WHERE i.id = NEW.investment_id FOR NO KEY UPDATE OF i;
+        IF NOT FOUND OR (held.user_id, held.asset_id, held.currency) <> (NEW.user_id, NEW.asset_id, NEW.currency) THEN
+            PERFORM account.refuse(404, 'transactions_investment', 'there is no such investment');
+        END IF;
+        IF held.status <> 'confirmed' THEN
+            PERFORM account.refuse(409, 'transactions_confirmed', format('this investment is %s; a confirmed one is withdrawn', held.status));
+        END IF;
+        IF held.confirmed_at + make_interval(days => coalesce(held.lockup_period, 0)) > now() THEN
+            PERFORM account.refuse(409, 'transactions_lockup', format('locked until %s',
+                to_char(held.confirmed_at + make_interval(days => held.lockup_period), 'YYYY-MM-DD"T"HH24:MI:SSOF')));
+        END IF;
+        IF NEW.amount <> trunc(NEW.amount, held.token_decimals) THEN
+            PERFORM account.refuse(422, 'investments_decimals', format('this asset has %s decimals at most', held.token_decimals));
+        END IF;
+        IF NEW.amount > held.free THEN
+            PERFORM account.refuse(409, 'investments_not_overdrawn', format('%s %s can be withdrawn', trim_scale(held.free), held.currency));
+        END IF;
+        UPDATE account.investments AS i SET withdrawing = i.withdrawing + NEW.amount WHERE i.id = NEW.investment_id;
+        NEW.asked_at_block := coalesce((SELECT t.head_number FROM chain.tip AS t), -1);
+    END IF;
+    RETURN NEW;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.guard_users()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF account.current_user_id() IS NOT NULL
+        AND (NEW.tier, NEW.status, NEW.kyc_verified_at, NEW.erased_at)
+            IS DISTINCT FROM (OLD.tier, OLD.status, OLD.kyc_verified_at, OLD.erased_at) THEN
+        PERFORM account.refuse(403, 'users_own_standing', 'a user does not change their own tier or status');
+    END IF;
+    IF NEW.blockchain_address <> OLD.blockchain_address THEN
+        PERFORM account.refuse(409, 'users_address', 'the wallet of a user does not change');
+    END IF;
+    -- One policy lets in who may change either; each has its own permission, and an erasure its own decision.
+    IF account.current_admin_id() IS NOT NULL AND NEW.erased_at IS NOT DISTINCT FROM OLD.erased_at AND (
+        ((NEW.status, NEW.status_reason, NEW.phone_hash, NEW.metadata)
+            IS DISTINCT FROM (OLD.status, OLD.status_reason, OLD.phone_hash, OLD.metadata)
+            AND NOT account.admin_may('users.write'))
+        OR (NEW.tier <> OLD.tier AND NOT account.admin_may('users.tier'))
+    ) THEN
+        PERFORM account.refuse(403, 'users_permission', 'the status of a user needs the permission users.write, the tier users.tier');
+    END IF;
+    IF NEW.status <> OLD.status AND NOT (OLD.status, NEW.status) IN (
+        ('active', 'suspended'), ('suspended', 'active'), ('active', 'closed'), ('suspended', 'closed')
+    ) THEN
+        PERFORM account.refuse(409, 'users_status', format('a user who is %s does not become %s', OLD.status, NEW.status));
+    END IF;
+    IF NEW.tier > OLD.tier AND NOT account.is_approved('tier_raise', NEW.id, jsonb_build_object('tier', NEW.tier)) THEN
+        PERFORM account.refuse(403, 'users_tier_raise', 'a tier is raised only by what a second administrator approves');
+    END IF;
+    IF NEW.erased_at IS NOT NULL AND OLD.erased_at IS NULL AND NOT account.is_approved('erasure', NEW.id, '{}') THEN
+        PERFORM account.refuse(403, 'users_erasure', 'a user is erased only by what a second administrator approves');
+    END IF;
+    IF NEW.status <> 'active' AND OLD.status = 'active' THEN
+        UPDATE account.user_sessions AS s SET ended_at = now(), ended_because = 'account_changed'
+        WHERE s.user_id = NEW.id AND s.ended_at IS NULL;
+    END IF;
+    RETURN NEW;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.is_approved(wanted text, resource uuid, wanted_change jsonb)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT EXISTS (
+        SELECT FROM account.approvals AS a
+        WHERE a.kind = wanted AND a.resource_id = resource AND a.change = wanted_change
+          AND a.status = 'approved' AND a.decided_at = now()
+    )
+$function$
+;
+CREATE OR REPLACE FUNCTION account.issue_challenge(kind text, about_user uuid, about_admin uuid, secret bytea, subject jsonb, attempts integer, lives interval)
+ RETURNS uuid
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    INSERT INTO account.challenges (kind, user_id, admin_id, secret, subject, attempts_left, expires_at)
+    VALUES (kind, about_user, about_admin, secret, subject, attempts, now() + lives)
+    RETURNING id
+$function$
+;
+CREATE OR REPLACE FUNCTION account.keep_idempotent_answer(of_actor text, wanted text, answer_status integer, answer_headers bytea, answer bytea)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    UPDATE account.idempotency_keys AS k SET status = answer_status, headers = answer_headers, response = answer
+    WHERE k.actor = coalesce(account.current_user_id()::text, account.current_admin_id()::text, of_actor)
+      AND k.key = wanted AND k.status IS NULL
+$function$
+;
+CREATE OR REPLACE FUNCTION account.list_admins()
+ RETURNS TABLE(id uuid, email text, name text, role text, is_active boolean, is_set_up boolean, last_login_at timestamp with time zone)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT a.id, a.email, a.name, a.role, a.is_active, a.totp_confirmed_at IS NOT NULL, a.last_login_at
+    FROM account.admin_users AS a ORDER BY a.email
+$function$
+;
+CREATE OR REPLACE FUNCTION account.master_keys()
+ RETURNS TABLE(master_key_id text, data_keys bigint)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT k.master_key_id, count(*) FROM account.data_keys AS k WHERE k.wrapped IS NOT NULL GROUP BY k.master_key_id
+$function$
+;
+CREATE OR REPLACE FUNCTION account.not_final_transactions(before_block bigint, before_log integer, most integer)
+ RETURNS TABLE(id uuid, block_number bigint, block_hash bytea, log_index integer)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT t.id, t.block_number, t.block_hash, t.log_index
+    FROM account.transactions AS t
+    WHERE t.status = 'confirmed' AND NOT t.is_final AND (t.block_number, t.log_index) < (before_block, before_log)
+    ORDER BY t.block_number DESC, t.log_index DESC
+    LIMIT most
+$function$
+;
+CREATE OR REPLACE FUNCTION account.open_admin_session(session uuid, admin uuid, factor text, token_hash bytea, address inet, agent text, lives interval)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    UPDATE account.admin_users AS a SET last_login_at = now() WHERE a.id = admin AND a.is_active;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    INSERT INTO account.admin_sessions (id, admin_id, second_factor, token_hash, ip_address, user_agent, expires_at)
+    VALUES (session, admin, factor, token_hash, address, left(agent, 400), now() + lives);
+    RETURN 1;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.open_transactions(after_created timestamp with time zone, after_id uuid, most integer)
+ RETURNS TABLE(id uuid, kind text, wallet bytea, pool bytea, chain_amount numeric, transaction_hash bytea, asked_at_block bigint, created_at timestamp with time zone, expires_at timestamp with time zone)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT t.id, t.kind, u.blockchain_address, a.contract_address, trunc(t.amount * 10::numeric ^ d.token_decimals),
+           t.transaction_hash, t.asked_at_block, t.created_at, t.expires_at
+    FROM account.transactions AS t
+    JOIN account.users AS u ON u.id = t.user_id
+    JOIN account.assets AS a ON a.id = t.asset_id
+    JOIN account.asset_details AS d ON d.asset_id = t.asset_id
+    WHERE t.status = 'pending' AND (t.created_at, t.id) > (after_created, after_id)
+    ORDER BY t.created_at, t.id
+    LIMIT most
+$function$
+;
+CREATE OR REPLACE FUNCTION account.open_user_session(session uuid, wallet bytea, token_hash bytea, client text, lives interval)
+ RETURNS TABLE(user_id uuid, status text, session_version integer, is_new boolean)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    INSERT INTO account.users AS u (blockchain_address) VALUES (wallet)
+    ON CONFLICT (blockchain_address) DO NOTHING RETURNING u.id, u.status INTO user_id, status;
+    is_new := FOUND;
+    IF is_new THEN
+        INSERT INTO account.user_profiles (user_id) VALUES (open_user_session.user_id);
+    ELSE
+        SELECT u.id, u.status INTO user_id, status FROM account.users AS u WHERE u.blockchain_address = wallet;
+    END IF;
+    IF status = 'active' THEN
+        UPDATE account.user_profiles AS p SET login_count = p.login_count + 1, last_login_at = now()
+        WHERE p.user_id = open_user_session.user_id;
+        INSERT INTO account.user_sessions AS s (id, user_id, token_hash, client, expires_at)
+        VALUES (session, open_user_session.user_id, open_user_session.token_hash, open_user_session.client, now() + lives)
+        RETURNING s.version INTO session_version;
+    END IF;
+    RETURN NEXT;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.open_work(most integer)
+ RETURNS TABLE(applications_pending bigint, applications_under_review bigint, approvals_pending bigint, security_events_open bigint, security_events_severe bigint)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT (SELECT count(*) FROM (SELECT FROM account.kyc_applications AS k WHERE k.status = 'pending_review' LIMIT most) AS c),
+           (SELECT count(*) FROM (SELECT FROM account.kyc_applications AS k WHERE k.status = 'under_review' LIMIT most) AS c),
+           (SELECT count(*) FROM (SELECT FROM account.approvals AS a WHERE a.status = 'pending' AND a.expires_at > now() LIMIT most) AS c),
+           (SELECT count(*) FROM (SELECT FROM account.security_events AS e WHERE NOT e.investigated LIMIT most) AS c),
+           (SELECT count(*) FROM (SELECT FROM account.security_events AS e
+                                  WHERE NOT e.investigated AND e.severity IN ('high', 'critical') LIMIT most) AS c)
+    WHERE account.admin_may('analytics.read')
+$function$
+;
+CREATE OR REPLACE FUNCTION account.own_trail(after_id bigint, most integer)
+ RETURNS TABLE(id bigint, at timestamp with time zone, action text, resource_type text, resource_id text, old_values jsonb, new_values jsonb, ip_address inet, session_id uuid)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT l.id, l.timestamp, l.action, l.resource_type, l.resource_id, l.old_values, l.new_values, l.ip_address, l.session_id
+    FROM account.admin_audit_logs AS l
+    WHERE l.user_id = account.current_user_id() AND l.actor = 'user' AND l.id > coalesce(after_id, 0)
+    ORDER BY l.id LIMIT most
+$function$
+;
+CREATE OR REPLACE FUNCTION account.partition_events()
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    IF NOT chain.is_hypertable('account.analytics_events'::regclass) THEN
+        PERFORM create_hypertable(
+            'account.analytics_events'::regclass, by_range('time'::name, interval '7 days'),
+            create_default_indexes => false, migrate_data => true
+        );
+    END IF;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.permissions_of(admin uuid)
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT coalesce(array_agg(DISTINCT p.permission ORDER BY p.permission), '{}')
+    FROM account.admin_users AS a
+    JOIN account.admin_permissions AS p ON p.effect = 'grant' AND (p.role = a.role OR p.admin_id = a.id)
+    WHERE a.id = admin AND a.is_active
+      AND NOT EXISTS (SELECT FROM account.admin_permissions AS d
+                      WHERE d.admin_id = a.id AND d.permission = p.permission AND d.effect = 'deny')
+$function$
+;
+CREATE OR REPLACE FUNCTION account.record_security_event(event_type text, severity text, about_user uuid, about_admin uuid, address inet, agent text, endpoint text, request_id text, indicators jsonb, action_taken text)
+ RETURNS uuid
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    INSERT INTO account.security_events (
+        event_type, severity, user_id, admin_id, ip_address, user_agent, endpoint, request_id, threat_indicators, automatic_action_taken
+    ) VALUES (event_type, severity, about_user, about_admin, address, left(agent, 400), endpoint, request_id, indicators, action_taken)
+    RETURNING id
+$function$
+;
+CREATE OR REPLACE FUNCTION account.refresh_summaries()
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    summary text;
+BEGIN
+    FOREACH summary IN ARRAY ARRAY['asset_performance_summary', 'user_portfolio_summary', 'platform_summary'] LOOP
+        IF (SELECT m.ispopulated FROM pg_matviews AS m WHERE m.schemaname = 'account' AND m.matviewname = summary) THEN
+            EXECUTE format('REFRESH MATERIALIZED VIEW CONCURRENTLY account.%I', summary);
+        ELSE
+            EXECUTE format('REFRESH MATERIALIZED VIEW account.%I', summary);
+        END IF;
+    END LOOP;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.refuse(status integer, rule text, why text)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'PW' || status, CONSTRAINT = rule, MESSAGE = why;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.reset_admin(wanted_email text, token_hash bytea, lives interval)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    admin uuid;
+BEGIN
+    UPDATE account.admin_users AS a
+    SET password_hash = NULL, totp_secret = NULL, totp_confirmed_at = NULL, totp_last_step = NULL,
+        setup_hash = token_hash, setup_expires_at = now() + lives, is_active = true
+    WHERE a.email = wanted_email RETURNING a.id INTO admin;
+    DELETE FROM account.admin_security_keys AS s WHERE s.admin_id = admin;
+    DELETE FROM account.admin_recovery_codes AS c WHERE c.admin_id = admin;
+    UPDATE account.admin_sessions AS s SET ended_at = now(), ended_because = 'account_changed' WHERE s.admin_id = admin AND s.ended_at IS NULL;
+    RETURN admin;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.reset_second_factor(admin uuid, token_hash bytea, lives interval)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF NOT account.admin_may('admins.write') THEN
+        PERFORM account.refuse(403, 'admin_users_permission', 'this needs the permission admins.write');
+    END IF;
+    IF admin = account.current_admin_id() THEN
+        PERFORM account.refuse(403, 'admin_users_own_reset', 'another administrator resets your second factor');
+    END IF;
+    UPDATE account.admin_users AS a
+    SET password_hash = NULL, totp_secret = NULL, totp_confirmed_at = NULL, totp_last_step = NULL,
+        setup_hash = token_hash, setup_expires_at = now() + lives
+    WHERE a.id = admin;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    DELETE FROM account.admin_security_keys AS s WHERE s.admin_id = admin;
+    DELETE FROM account.admin_recovery_codes AS c WHERE c.admin_id = admin;
+    DELETE FROM account.challenges AS c WHERE c.admin_id = admin;
+    UPDATE account.admin_sessions AS s SET ended_at = now(), ended_because = 'account_changed' WHERE s.admin_id = admin AND s.ended_at IS NULL;
+    RETURN true;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.rotate_session(session uuid, presented bytea, replacement bytea, lives interval)
+ RETURNS TABLE(outcome text, kind text, principal uuid, session_version integer)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    UPDATE account.user_sessions AS s SET token_hash = replacement, refreshed_at = now(), expires_at = now() + lives
+    FROM account.users AS u
+    WHERE s.id = session AND s.token_hash = presented AND s.ended_at IS NULL AND s.expires_at > now()
+      AND u.id = s.user_id AND u.status = 'active'
+    RETURNING 'user', s.user_id, s.version INTO kind, principal, session_version;
+    IF NOT FOUND THEN
+        UPDATE account.admin_sessions AS s SET token_hash = replacement, refreshed_at = now(), expires_at = now() + lives
+        FROM account.admin_users AS a
+        WHERE s.id = session AND s.token_hash = presented AND s.ended_at IS NULL AND s.expires_at > now()
+          AND a.id = s.admin_id AND a.is_active
+        RETURNING 'admin', s.admin_id, s.version INTO kind, principal, session_version;
+    END IF;
+    IF kind IS NOT NULL THEN
+        INSERT INTO account.used_refresh_tokens (token_hash, session_id) VALUES (presented, session);
+        outcome := 'rotated';
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    IF EXISTS (SELECT FROM account.used_refresh_tokens AS t WHERE t.token_hash = presented AND t.session_id = session) THEN
+        UPDATE account.user_sessions AS s SET ended_at = now(), ended_because = 'refresh_token_reused'
+        WHERE s.id = session AND s.ended_at IS NULL RETURNING 'user', s.user_id INTO kind, principal;
+        IF NOT FOUND THEN
+            UPDATE account.admin_sessions AS s SET ended_at = now(), ended_because = 'refresh_token_reused'
+            WHERE s.id = session AND s.ended_at IS NULL RETURNING 'admin', s.admin_id INTO kind, principal;
+        END IF;
+        outcome := 'reused';
+    ELSE
+        outcome := 'unknown';
+    END IF;
+    RETURN NEXT;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.seal_anchored(seal bigint)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$ UPDATE account.audit_seals AS s SET anchored_at = now() WHERE s.number = seal AND s.anchored_at IS NULL $function$
+;
+CREATE OR REPLACE FUNCTION account.seal_audit(horizon bigint, most integer)
+ RETURNS TABLE(number bigint, first_id bigint, last_id bigint, row_count integer, hash bytea)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    before account.audit_seals%ROWTYPE;
+    ids bigint[];
+    hashes bytea[];
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('pend audit seal', 0));
+    SELECT * INTO before FROM account.audit_seals AS s ORDER BY s.number DESC LIMIT 1;
+    SELECT array_agg(r.id ORDER BY r.id), array_agg(sha256(convert_to(account.audit_text(r.whole), 'UTF8')) ORDER BY r.id)
+    INTO ids, hashes
+    FROM (SELECT l.id, l AS whole FROM account.admin_audit_logs AS l
+          WHERE l.id > coalesce(before.last_id, 0) AND l.id <= horizon ORDER BY l.id LIMIT most) AS r;
+    IF ids IS NULL THEN
+        RETURN;
+    END IF;
+    number := coalesce(before.number, 0) + 1;
+    first_id := ids[1];
+    last_id := ids[cardinality(ids)];
+    row_count := cardinality(ids);
+    hash := account.seal_hash(coalesce(before.hash, sha256('')), number, ids, hashes);
+    INSERT INTO account.audit_seals (number, first_id, last_id, row_ids, row_hashes, previous_hash, hash)
+    VALUES (number, first_id, last_id, ids, hashes, coalesce(before.hash, sha256('')), hash);
+    RETURN NEXT;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.seal_hash(previous bytea, number bigint, ids bigint[], hashes bytea[])
+ RETURNS bytea
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT sha256(previous || int8send(number) || string_agg(int8send(r.id) || r.hash, ''::bytea ORDER BY r.place))
+    FROM unnest(ids, hashes) WITH ORDINALITY AS r (id, hash, place)
+$function$
+;
+CREATE OR REPLACE FUNCTION account.settle_leg()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    moved numeric := NEW.amount;
+    invested numeric := 0;
+    reserved numeric := 0;
+    held_before boolean;
+    holds boolean;
+BEGIN
+    held_before := EXISTS (SELECT FROM account.investments AS i WHERE i.user_id = NEW.user_id AND i.asset_id = NEW.asset_id AND i.status = 'confirmed');
+    IF NEW.kind = 'investment' THEN
+        IF NEW.status = 'confirmed' THEN
+            UPDATE account.investments AS i SET status = 'confirmed', confirmed_at = now(),
+                transaction_hash = NEW.transaction_hash, block_number = NEW.block_number WHERE i.id = NEW.investment_id;
+            reserved := -moved; invested := moved;
+        ELSIF NEW.status = 'failed' THEN
+            -- After a reorg that took the investment back: nothing is left to withdraw.
+            UPDATE account.transactions AS t SET status = 'failed', settled_at = now(), failure_reason = 'investment_failed'
+            WHERE t.investment_id = NEW.investment_id AND t.kind = 'withdrawal' AND t.status = 'pending';
+            UPDATE account.investments AS i SET status = 'failed', failure_reason = NEW.failure_reason,
+                transaction_hash = NEW.transaction_hash WHERE i.id = NEW.investment_id;
+            reserved := -moved;
+        ELSE
+            UPDATE account.investments AS i SET status = 'pending', confirmed_at = NULL, block_number = NULL WHERE i.id = NEW.investment_id;
+            reserved := moved; invested := -moved;
+        END IF;
+    ELSIF NEW.status = 'confirmed' THEN
+        UPDATE account.investments AS i SET withdrawing = i.withdrawing - moved, withdrawn = i.withdrawn + moved,
+            status = CASE WHEN i.withdrawn + moved = i.amount THEN 'refunded' ELSE i.status END WHERE i.id = NEW.investment_id;
+        invested := -moved;
+    ELSIF NEW.status = 'failed' THEN
+        UPDATE account.investments AS i SET withdrawing = i.withdrawing - moved WHERE i.id = NEW.investment_id;
+    ELSE
+        UPDATE account.investments AS i SET withdrawing = i.withdrawing + moved, withdrawn = i.withdrawn - moved, status = 'confirmed'
+        WHERE i.id = NEW.investment_id;
+        invested := moved;
+    END IF;
+    holds := EXISTS (SELECT FROM account.investments AS i WHERE i.user_id = NEW.user_id AND i.asset_id = NEW.asset_id AND i.status = 'confirmed');
+    IF invested <> 0 OR reserved <> 0 THEN
+        UPDATE account.asset_metrics AS m
+        SET total_invested = m.total_invested + invested, total_reserved = m.total_reserved + reserved,
+            investor_count = m.investor_count + holds::integer - held_before::integer, last_updated = now()
+        WHERE m.asset_id = NEW.asset_id;
+    END IF;
+    RETURN NULL;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.setup_secret(token_hash bytea)
+ RETURNS TABLE(admin_id uuid, totp_secret bytea)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT a.id, a.totp_secret FROM account.admin_users AS a
+    WHERE a.setup_hash = token_hash AND a.setup_expires_at > now() AND a.is_active AND a.totp_secret IS NOT NULL
+$function$
+;
+CREATE OR REPLACE FUNCTION account.sign_in_failed(subject bytea)
+ RETURNS TABLE(failures integer, locked_until timestamp with time zone)
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    INSERT INTO account.sign_in_failures AS f (subject_hash, failures) VALUES (subject, 1)
+    ON CONFLICT (subject_hash) DO UPDATE SET
+        failures = CASE WHEN f.last_failed_at < now() - interval '1 day' THEN 1 ELSE f.failures + 1 END,
+        last_failed_at = now(),
+        locked_until = CASE
+            WHEN f.last_failed_at < now() - interval '1 day' OR f.failures + 1 < 5 THEN NULL
+            ELSE now() + least(interval '1 day', interval '1 minute' * 2 ^ least(f.failures - 4, 20)) END
+    RETURNING f.failures, f.locked_until
+$function$
+;
+CREATE OR REPLACE FUNCTION account.sign_in_lock(subject bytea)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT f.locked_until FROM account.sign_in_failures AS f WHERE f.subject_hash = subject AND f.locked_until > now()
+$function$
+;
+CREATE OR REPLACE FUNCTION account.sign_in_succeeded(subject bytea)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$ DELETE FROM account.sign_in_failures AS f WHERE f.subject_hash = subject $function$
+;
+CREATE OR REPLACE FUNCTION account.system_key()
+ RETURNS TABLE(id uuid, wrapped bytea, master_key_id text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$ SELECT k.id, k.wrapped, k.master_key_id FROM account.data_keys AS k WHERE k.purpose = 'system' $function$
+;
+CREATE OR REPLACE FUNCTION account.table_sizes(most integer)
+ RETURNS TABLE(name text, bytes bigint, rows_estimated bigint)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT c.relname, pg_total_relation_size(c.oid), greatest(c.reltuples, 0)::bigint
+    FROM pg_class AS c
+    WHERE c.relnamespace = 'account'::regnamespace AND c.relkind IN ('r', 'm') AND account.admin_may('system.read')
+    ORDER BY 2 DESC, 1 LIMIT most
+$function$
+;
+CREATE OR REPLACE FUNCTION account.touch()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    NEW.version := OLD.version + 1;
+    RETURN NEW;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.touch_dated()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    NEW.version := OLD.version + 1;
+    NEW.updated_at := now();
+    RETURN NEW;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.unanchored_seals(most integer)
+ RETURNS TABLE(number bigint, last_id bigint, hash bytea, sealed_at timestamp with time zone)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT s.number, s.last_id, s.hash, s.sealed_at FROM account.audit_seals AS s
+    WHERE s.anchored_at IS NULL ORDER BY s.number LIMIT most
+$function$
+;
+CREATE OR REPLACE FUNCTION account.unconfirm_transaction(transaction uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    settled record;
+    now_there bytea;
+BEGIN
+    SELECT t.block_number, t.block_hash INTO settled
+    FROM account.transactions AS t WHERE t.id = transaction AND t.status = 'confirmed' AND NOT t.is_final FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    EXECUTE format('SELECT b.hash FROM chain.blocks AS b WHERE b.number = %s', settled.block_number) INTO now_there;
+    IF now_there = settled.block_hash THEN
+        RETURN false;
+    END IF;
+    UPDATE account.transactions AS t
+    SET status = 'pending', settled_at = NULL, block_number = NULL, block_hash = NULL, log_index = NULL,
+        transaction_hash = CASE WHEN NOT t.hash_is_found THEN t.transaction_hash END
+    WHERE t.id = transaction;
+    RETURN true;
+EXCEPTION WHEN check_violation THEN
+    RETURN false;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.unnamed_files(keys text[])
+ RETURNS SETOF text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT k.key FROM unnest(keys) AS k (key)
+    WHERE NOT EXISTS (SELECT FROM account.kyc_documents AS d WHERE d.stored_filename = k.key)
+      AND NOT EXISTS (SELECT FROM account.asset_documents AS d WHERE d.stored_filename = k.key)
+$function$
+;
+CREATE OR REPLACE FUNCTION account.use_recovery_code(admin uuid, code bytea)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    UPDATE account.admin_recovery_codes AS c SET used_at = now()
+    WHERE c.admin_id = admin AND c.code_hash = code AND c.used_at IS NULL;
+    RETURN FOUND;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.use_security_key(key uuid, count bigint)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    UPDATE account.admin_security_keys AS s SET sign_count = count, last_used_at = now()
+    WHERE s.id = key AND (s.sign_count < count OR (s.sign_count = 0 AND count = 0));
+    RETURN FOUND;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.use_totp_step(admin uuid, step bigint)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    UPDATE account.admin_users AS a SET totp_last_step = step
+    WHERE a.id = admin AND (a.totp_last_step IS NULL OR a.totp_last_step < step);
+    RETURN FOUND;
+END
+$function$
+;
+CREATE OR REPLACE FUNCTION account.user_growth(first_day date, last_day date)
+ RETURNS TABLE(day date, tier smallint, joined bigint)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT (u.created_at AT TIME ZONE 'UTC')::date AS day, u.tier, count(*) AS joined
+    FROM account.users AS u
+    WHERE u.created_at >= first_day::timestamp AT TIME ZONE 'UTC'
+      AND u.created_at < (last_day + 1)::timestamp AT TIME ZONE 'UTC'
+      AND account.admin_may('analytics.read')
+    GROUP BY 1, 2 ORDER BY 1, 2
+$function$
+;
 CREATE OR REPLACE FUNCTION chain.activity(first bigint, last bigint)
  RETURNS TABLE(address bytea, hour timestamp with time zone, transaction_count integer, sent_count integer, received_count integer, created_count integer, token_transfer_count integer, log_count integer, first_block bigint, last_block bigint, nonce numeric, contract_block bigint, creator bytea, creation_block bigint, creation_transaction_index integer)
  LANGUAGE sql
@@ -1859,17 +4474,540 @@ AS $function$ SELECT substring(word FROM 13 FOR 20) $function$
 
 -- Triggers
 
--- none
+CREATE CONSTRAINT TRIGGER announce AFTER UPDATE ON account.assets DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.status <> 'draft'::text) AND (new.contract_address IS NOT NULL) AND ((((old.title IS DISTINCT FROM new.title) OR (old.category IS DISTINCT FROM new.category)) OR (old.status IS DISTINCT FROM new.status)) OR (old.image_url IS DISTINCT FROM new.image_url)))) EXECUTE FUNCTION account.announce_public();
+CREATE CONSTRAINT TRIGGER announce AFTER UPDATE ON account.users DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((GREATEST(old.tier, new.tier) > 0) AND ((old.tier IS DISTINCT FROM new.tier) OR (old.status IS DISTINCT FROM new.status)))) EXECUTE FUNCTION account.announce_public();
+CREATE CONSTRAINT TRIGGER announce_made AFTER INSERT ON account.assets DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.status <> 'draft'::text) AND (new.contract_address IS NOT NULL))) EXECUTE FUNCTION account.announce_public();
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON account.admin_audit_logs FOR EACH ROW EXECUTE FUNCTION account.append_only();
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON account.audit_seals FOR EACH ROW EXECUTE FUNCTION account.append_only();
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON account.messages FOR EACH ROW EXECUTE FUNCTION account.append_only();
+CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON account.admin_audit_logs FOR EACH STATEMENT EXECUTE FUNCTION account.append_only();
+CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON account.audit_seals FOR EACH STATEMENT EXECUTE FUNCTION account.append_only();
+CREATE TRIGGER audit AFTER DELETE OR UPDATE ON account.security_events FOR EACH ROW EXECUTE FUNCTION account.audit();
+CREATE TRIGGER audit AFTER INSERT OR DELETE ON account.asset_interests FOR EACH ROW EXECUTE FUNCTION account.audit();
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE OF version, ended_at, ended_because ON account.admin_sessions FOR EACH ROW EXECUTE FUNCTION account.audit('token_hash');
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE OF version, ended_at, ended_because ON account.user_sessions FOR EACH ROW EXECUTE FUNCTION account.audit('token_hash', 'client');
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON account.admin_permissions FOR EACH ROW EXECUTE FUNCTION account.audit();
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON account.admin_recovery_codes FOR EACH ROW EXECUTE FUNCTION account.audit('code_hash');
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON account.admin_security_keys FOR EACH ROW EXECUTE FUNCTION account.audit('public_key');
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON account.admin_users FOR EACH ROW EXECUTE FUNCTION account.audit('password_hash', 'totp_secret', 'setup_hash');
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON account.approvals FOR EACH ROW EXECUTE FUNCTION account.audit();
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON account.asset_details FOR EACH ROW EXECUTE FUNCTION account.audit();
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON account.asset_documents FOR EACH ROW EXECUTE FUNCTION account.audit();
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON account.assets FOR EACH ROW EXECUTE FUNCTION account.audit('searched');
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON account.data_keys FOR EACH ROW EXECUTE FUNCTION account.audit('wrapped');
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON account.erasure_requests FOR EACH ROW EXECUTE FUNCTION account.audit();
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON account.investment_agreements FOR EACH ROW EXECUTE FUNCTION account.audit();
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON account.investments FOR EACH ROW EXECUTE FUNCTION account.audit();
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON account.kyc_applications FOR EACH ROW EXECUTE FUNCTION account.audit('details', 'rejection_reason', 'review_notes');
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON account.kyc_documents FOR EACH ROW EXECUTE FUNCTION account.audit('original_filename', 'file_hash');
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON account.messages FOR EACH ROW EXECUTE FUNCTION account.audit('body');
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON account.notices FOR EACH ROW EXECUTE FUNCTION account.audit();
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON account.transactions FOR EACH ROW EXECUTE FUNCTION account.audit();
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON account.user_profiles FOR EACH ROW EXECUTE FUNCTION account.audit('full_name', 'email', 'registration_ip', 'device_fingerprints', 'phone_number_masked', 'preferences');
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON account.user_tiers FOR EACH ROW EXECUTE FUNCTION account.audit();
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON account.users FOR EACH ROW EXECUTE FUNCTION account.audit('phone_hash');
+CREATE TRIGGER audit AFTER UPDATE OF performance_data ON account.asset_metrics FOR EACH ROW EXECUTE FUNCTION account.audit();
+CREATE TRIGGER begin AFTER INSERT ON account.assets FOR EACH ROW EXECUTE FUNCTION account.begin_asset();
+CREATE TRIGGER begin AFTER INSERT ON account.investments FOR EACH ROW EXECUTE FUNCTION account.begin_investment();
+CREATE TRIGGER count AFTER INSERT OR DELETE ON account.asset_interests FOR EACH ROW EXECUTE FUNCTION account.count_interest();
+CREATE TRIGGER destroy_key AFTER DELETE ON account.kyc_documents FOR EACH ROW EXECUTE FUNCTION account.destroy_document_key();
+CREATE TRIGGER guard BEFORE INSERT OR DELETE ON account.asset_documents FOR EACH ROW EXECUTE FUNCTION account.guard_asset_documents();
+CREATE TRIGGER guard BEFORE INSERT OR DELETE OR UPDATE ON account.admin_permissions FOR EACH ROW EXECUTE FUNCTION account.guard_admin_permissions();
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON account.admin_users FOR EACH ROW EXECUTE FUNCTION account.guard_admin_users();
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON account.approvals FOR EACH ROW EXECUTE FUNCTION account.guard_approvals();
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON account.asset_details FOR EACH ROW EXECUTE FUNCTION account.guard_asset_details();
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON account.assets FOR EACH ROW EXECUTE FUNCTION account.guard_assets();
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON account.investments FOR EACH ROW EXECUTE FUNCTION account.guard_investments();
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON account.kyc_applications FOR EACH ROW EXECUTE FUNCTION account.guard_kyc_applications();
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON account.kyc_documents FOR EACH ROW EXECUTE FUNCTION account.guard_kyc_documents();
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON account.transactions FOR EACH ROW EXECUTE FUNCTION account.guard_transactions();
+CREATE TRIGGER guard BEFORE UPDATE OF version, ended_at ON account.admin_sessions FOR EACH ROW EXECUTE FUNCTION account.guard_sessions();
+CREATE TRIGGER guard BEFORE UPDATE OF version, ended_at ON account.user_sessions FOR EACH ROW EXECUTE FUNCTION account.guard_sessions();
+CREATE TRIGGER guard BEFORE UPDATE ON account.users FOR EACH ROW EXECUTE FUNCTION account.guard_users();
+CREATE TRIGGER settle AFTER UPDATE OF status ON account.transactions FOR EACH ROW WHEN ((old.status IS DISTINCT FROM new.status)) EXECUTE FUNCTION account.settle_leg();
+CREATE TRIGGER touch BEFORE UPDATE ON account.security_events FOR EACH ROW EXECUTE FUNCTION account.touch();
+CREATE TRIGGER touch BEFORE UPDATE ON account.user_profiles FOR EACH ROW EXECUTE FUNCTION account.touch_dated();
+CREATE TRIGGER touch BEFORE UPDATE ON account.users FOR EACH ROW EXECUTE FUNCTION account.touch_dated();
+
+-- Owners other than that of the schema
+
+ALTER FUNCTION account.activity(since timestamp with time zone, most integer) OWNER TO pend_definer;
+ALTER FUNCTION account.add_admin_key(token_hash bytea, key uuid, wrapped_key bytea, master text) OWNER TO pend_definer;
+ALTER FUNCTION account.add_system_key(key uuid, wrapped_key bytea, master text) OWNER TO pend_definer;
+ALTER FUNCTION account.admin_for_second_factor(admin uuid) OWNER TO pend_definer;
+ALTER FUNCTION account.admin_for_setup(token_hash bytea) OWNER TO pend_definer;
+ALTER FUNCTION account.admin_for_sign_in(wanted_email text) OWNER TO pend_definer;
+ALTER FUNCTION account.admin_may(wanted text) OWNER TO pend_definer;
+ALTER FUNCTION account.admin_security_key(admin uuid, credential bytea) OWNER TO pend_definer;
+ALTER FUNCTION account.announce_public() OWNER TO pend_definer;
+ALTER FUNCTION account.answer_challenge(wanted text, answer bytea) OWNER TO pend_definer;
+ALTER FUNCTION account.asset_totals() OWNER TO pend_definer;
+ALTER FUNCTION account.assets_matching(words text, wanted_type text, wanted_status text, wanted_category text, before_rank real, before_id uuid, most integer) OWNER TO pend_definer;
+ALTER FUNCTION account.attempt_challenge(wanted text, challenge uuid, answer bytea) OWNER TO pend_definer;
+ALTER FUNCTION account.audit() OWNER TO pend_definer;
+ALTER FUNCTION account.audit_access(action text, resource_type text, resource_id text, details jsonb) OWNER TO pend_definer;
+ALTER FUNCTION account.awaits_activation(asset uuid) OWNER TO pend_definer;
+ALTER FUNCTION account.begin_asset() OWNER TO pend_definer;
+ALTER FUNCTION account.begin_investment() OWNER TO pend_definer;
+ALTER FUNCTION account.begin_setup(token_hash bytea, new_password_hash text, new_totp_secret bytea) OWNER TO pend_definer;
+ALTER FUNCTION account.cancel_transaction(transaction uuid) OWNER TO pend_definer;
+ALTER FUNCTION account.claim_idempotency_key(of_actor text, wanted text, hash bytea) OWNER TO pend_definer;
+ALTER FUNCTION account.confirm_transaction(transaction uuid, block bigint, log integer) OWNER TO pend_definer;
+ALTER FUNCTION account.count_interest() OWNER TO pend_definer;
+ALTER FUNCTION account.create_admin(new_email text, new_name text, new_role text, token_hash bytea, lives interval) OWNER TO pend_definer;
+ALTER FUNCTION account.database_health() OWNER TO pend_definer;
+ALTER FUNCTION account.destroy_document_key() OWNER TO pend_definer;
+ALTER FUNCTION account.disable_admin(wanted_email text) OWNER TO pend_definer;
+ALTER FUNCTION account.enter_admin(session uuid, wanted_version integer, request_id text, address inet) OWNER TO pend_definer;
+ALTER FUNCTION account.enter_user(session uuid, wanted_version integer, request_id text, address inet) OWNER TO pend_definer;
+ALTER FUNCTION account.erase_user(erased uuid) OWNER TO pend_definer;
+ALTER FUNCTION account.fail_transaction(transaction uuid, reason text) OWNER TO pend_definer;
+ALTER FUNCTION account.file_deleted(of_user uuid, file text) OWNER TO pend_definer;
+ALTER FUNCTION account.files_to_delete(most integer) OWNER TO pend_definer;
+ALTER FUNCTION account.finalize_transactions(up_to bigint, most integer) OWNER TO pend_definer;
+ALTER FUNCTION account.fingerprint_key(of_table text, whole jsonb) OWNER TO pend_definer;
+ALTER FUNCTION account.finish_setup(token_hash bytea, step bigint, codes bytea[]) OWNER TO pend_definer;
+ALTER FUNCTION account.forget_expired() OWNER TO pend_definer;
+ALTER FUNCTION account.guard_admin_permissions() OWNER TO pend_definer;
+ALTER FUNCTION account.guard_admin_users() OWNER TO pend_definer;
+ALTER FUNCTION account.guard_approvals() OWNER TO pend_definer;
+ALTER FUNCTION account.guard_asset_details() OWNER TO pend_definer;
+ALTER FUNCTION account.guard_asset_documents() OWNER TO pend_definer;
+ALTER FUNCTION account.guard_assets() OWNER TO pend_definer;
+ALTER FUNCTION account.guard_investments() OWNER TO pend_definer;
+ALTER FUNCTION account.guard_kyc_applications() OWNER TO pend_definer;
+ALTER FUNCTION account.guard_kyc_documents() OWNER TO pend_definer;
+ALTER FUNCTION account.guard_transactions() OWNER TO pend_definer;
+ALTER FUNCTION account.guard_users() OWNER TO pend_definer;
+ALTER FUNCTION account.is_approved(wanted text, resource uuid, wanted_change jsonb) OWNER TO pend_definer;
+ALTER FUNCTION account.issue_challenge(kind text, about_user uuid, about_admin uuid, secret bytea, subject jsonb, attempts integer, lives interval) OWNER TO pend_definer;
+ALTER FUNCTION account.keep_idempotent_answer(of_actor text, wanted text, answer_status integer, answer_headers bytea, answer bytea) OWNER TO pend_definer;
+ALTER FUNCTION account.list_admins() OWNER TO pend_definer;
+ALTER FUNCTION account.master_keys() OWNER TO pend_definer;
+ALTER FUNCTION account.not_final_transactions(before_block bigint, before_log integer, most integer) OWNER TO pend_definer;
+ALTER FUNCTION account.open_admin_session(session uuid, admin uuid, factor text, token_hash bytea, address inet, agent text, lives interval) OWNER TO pend_definer;
+ALTER FUNCTION account.open_transactions(after_created timestamp with time zone, after_id uuid, most integer) OWNER TO pend_definer;
+ALTER FUNCTION account.open_user_session(session uuid, wallet bytea, token_hash bytea, client text, lives interval) OWNER TO pend_definer;
+ALTER FUNCTION account.open_work(most integer) OWNER TO pend_definer;
+ALTER FUNCTION account.own_trail(after_id bigint, most integer) OWNER TO pend_definer;
+ALTER FUNCTION account.permissions_of(admin uuid) OWNER TO pend_definer;
+ALTER FUNCTION account.record_security_event(event_type text, severity text, about_user uuid, about_admin uuid, address inet, agent text, endpoint text, request_id text, indicators jsonb, action_taken text) OWNER TO pend_definer;
+ALTER FUNCTION account.refresh_summaries() OWNER TO pend_definer;
+ALTER FUNCTION account.reset_admin(wanted_email text, token_hash bytea, lives interval) OWNER TO pend_definer;
+ALTER FUNCTION account.reset_second_factor(admin uuid, token_hash bytea, lives interval) OWNER TO pend_definer;
+ALTER FUNCTION account.rotate_session(session uuid, presented bytea, replacement bytea, lives interval) OWNER TO pend_definer;
+ALTER FUNCTION account.seal_anchored(seal bigint) OWNER TO pend_definer;
+ALTER FUNCTION account.seal_audit(horizon bigint, most integer) OWNER TO pend_definer;
+ALTER FUNCTION account.settle_leg() OWNER TO pend_definer;
+ALTER FUNCTION account.setup_secret(token_hash bytea) OWNER TO pend_definer;
+ALTER FUNCTION account.sign_in_failed(subject bytea) OWNER TO pend_definer;
+ALTER FUNCTION account.sign_in_lock(subject bytea) OWNER TO pend_definer;
+ALTER FUNCTION account.sign_in_succeeded(subject bytea) OWNER TO pend_definer;
+ALTER FUNCTION account.system_key() OWNER TO pend_definer;
+ALTER FUNCTION account.table_sizes(most integer) OWNER TO pend_definer;
+ALTER FUNCTION account.unanchored_seals(most integer) OWNER TO pend_definer;
+ALTER FUNCTION account.unconfirm_transaction(transaction uuid) OWNER TO pend_definer;
+ALTER FUNCTION account.unnamed_files(keys text[]) OWNER TO pend_definer;
+ALTER FUNCTION account.use_recovery_code(admin uuid, code bytea) OWNER TO pend_definer;
+ALTER FUNCTION account.use_security_key(key uuid, count bigint) OWNER TO pend_definer;
+ALTER FUNCTION account.use_totp_step(admin uuid, step bigint) OWNER TO pend_definer;
+ALTER FUNCTION account.user_growth(first_day date, last_day date) OWNER TO pend_definer;
+ALTER MATERIALIZED VIEW account.asset_performance_summary OWNER TO pend_definer;
+ALTER MATERIALIZED VIEW account.platform_summary OWNER TO pend_definer;
+ALTER MATERIALIZED VIEW account.user_portfolio_summary OWNER TO pend_definer;
+ALTER VIEW account.admin_names OWNER TO pend_definer;
+ALTER VIEW account.asset_performance OWNER TO pend_definer;
+ALTER VIEW account.platform OWNER TO pend_definer;
+ALTER VIEW account.user_portfolio OWNER TO pend_definer;
+ALTER VIEW account_public.pools OWNER TO pend_definer;
+ALTER VIEW account_public.wallets OWNER TO pend_definer;
 
 -- Row-level security
 
--- none
+ALTER TABLE account.admin_audit_logs ENABLE AND FORCE ROW LEVEL SECURITY;
+ALTER TABLE account.admin_permissions ENABLE AND FORCE ROW LEVEL SECURITY;
+ALTER TABLE account.admin_recovery_codes ENABLE AND FORCE ROW LEVEL SECURITY;
+ALTER TABLE account.admin_security_keys ENABLE AND FORCE ROW LEVEL SECURITY;
+ALTER TABLE account.admin_sessions ENABLE AND FORCE ROW LEVEL SECURITY;
+ALTER TABLE account.admin_users ENABLE AND FORCE ROW LEVEL SECURITY;
+ALTER TABLE account.analytics_events ENABLE AND FORCE ROW LEVEL SECURITY;
+ALTER TABLE account.approvals ENABLE AND FORCE ROW LEVEL SECURITY;
+ALTER TABLE account.asset_details ENABLE AND FORCE ROW LEVEL SECURITY;
+ALTER TABLE account.asset_documents ENABLE AND FORCE ROW LEVEL SECURITY;
+ALTER TABLE account.asset_interests ENABLE AND FORCE ROW LEVEL SECURITY;
+ALTER TABLE account.asset_metrics ENABLE AND FORCE ROW LEVEL SECURITY;
+ALTER TABLE account.assets ENABLE AND FORCE ROW LEVEL SECURITY;
+ALTER TABLE account.audit_seals ENABLE AND FORCE ROW LEVEL SECURITY;
+ALTER TABLE account.challenges ENABLE AND FORCE ROW LEVEL SECURITY;
+ALTER TABLE account.data_keys ENABLE AND FORCE ROW LEVEL SECURITY;
+ALTER TABLE account.erasure_requests ENABLE AND FORCE ROW LEVEL SECURITY;
+ALTER TABLE account.idempotency_keys ENABLE AND FORCE ROW LEVEL SECURITY;
+ALTER TABLE account.investment_agreements ENABLE AND FORCE ROW LEVEL SECURITY;
+ALTER TABLE account.investments ENABLE AND FORCE ROW LEVEL SECURITY;
+ALTER TABLE account.kyc_applications ENABLE AND FORCE ROW LEVEL SECURITY;
+ALTER TABLE account.kyc_documents ENABLE AND FORCE ROW LEVEL SECURITY;
+ALTER TABLE account.messages ENABLE AND FORCE ROW LEVEL SECURITY;
+ALTER TABLE account.notices ENABLE AND FORCE ROW LEVEL SECURITY;
+ALTER TABLE account.security_events ENABLE AND FORCE ROW LEVEL SECURITY;
+ALTER TABLE account.sign_in_failures ENABLE AND FORCE ROW LEVEL SECURITY;
+ALTER TABLE account.transactions ENABLE AND FORCE ROW LEVEL SECURITY;
+ALTER TABLE account.used_refresh_tokens ENABLE AND FORCE ROW LEVEL SECURITY;
+ALTER TABLE account.user_analytics ENABLE AND FORCE ROW LEVEL SECURITY;
+ALTER TABLE account.user_profiles ENABLE AND FORCE ROW LEVEL SECURITY;
+ALTER TABLE account.user_sessions ENABLE AND FORCE ROW LEVEL SECURITY;
+ALTER TABLE account.user_tiers ENABLE AND FORCE ROW LEVEL SECURITY;
+ALTER TABLE account.users ENABLE AND FORCE ROW LEVEL SECURITY;
+CREATE POLICY admin_delete ON account.admin_permissions AS PERMISSIVE FOR DELETE TO pend_writer USING (( SELECT account.admin_may('admins.write'::text) AS admin_may)) WITH CHECK ();
+CREATE POLICY admin_delete ON account.asset_documents AS PERMISSIVE FOR DELETE TO pend_writer USING (( SELECT account.admin_may('assets.write'::text) AS admin_may)) WITH CHECK ();
+CREATE POLICY admin_insert ON account.admin_permissions AS PERMISSIVE FOR INSERT TO pend_writer USING () WITH CHECK (( SELECT account.admin_may('admins.write'::text) AS admin_may));
+CREATE POLICY admin_insert ON account.admin_users AS PERMISSIVE FOR INSERT TO pend_writer USING () WITH CHECK (( SELECT account.admin_may('admins.write'::text) AS admin_may));
+CREATE POLICY admin_insert ON account.approvals AS PERMISSIVE FOR INSERT TO pend_writer USING () WITH CHECK ((requested_by = account.current_admin_id()));
+CREATE POLICY admin_insert ON account.asset_details AS PERMISSIVE FOR INSERT TO pend_writer USING () WITH CHECK (( SELECT account.admin_may('assets.write'::text) AS admin_may));
+CREATE POLICY admin_insert ON account.asset_documents AS PERMISSIVE FOR INSERT TO pend_writer USING () WITH CHECK (((uploaded_by = account.current_admin_id()) AND ( SELECT account.admin_may('assets.write'::text) AS admin_may)));
+CREATE POLICY admin_insert ON account.assets AS PERMISSIVE FOR INSERT TO pend_writer USING () WITH CHECK (((created_by = account.current_admin_id()) AND ( SELECT account.admin_may('assets.write'::text) AS admin_may)));
+CREATE POLICY admin_insert ON account.messages AS PERMISSIVE FOR INSERT TO pend_writer USING () WITH CHECK (((author_admin_id = account.current_admin_id()) AND ( SELECT account.admin_may('messages.write'::text) AS admin_may) AND (EXISTS ( SELECT
+   FROM account.kyc_applications k
+  WHERE ((k.id = messages.application_id) AND (k.user_id = messages.user_id))))));
+CREATE POLICY admin_insert ON account.notices AS PERMISSIVE FOR INSERT TO pend_writer USING () WITH CHECK (((created_by = account.current_admin_id()) AND ( SELECT account.admin_may('notices.write'::text) AS admin_may)));
+CREATE POLICY admin_read ON account.admin_audit_logs AS PERMISSIVE FOR SELECT TO pend_writer USING (( SELECT account.admin_may('audit.read'::text) AS admin_may)) WITH CHECK ();
+CREATE POLICY admin_read ON account.admin_sessions AS PERMISSIVE FOR SELECT TO pend_writer USING (( SELECT account.admin_may('admins.read'::text) AS admin_may)) WITH CHECK ();
+CREATE POLICY admin_read ON account.admin_users AS PERMISSIVE FOR SELECT TO pend_writer USING (( SELECT account.admin_may('admins.read'::text) AS admin_may)) WITH CHECK ();
+CREATE POLICY admin_read ON account.analytics_events AS PERMISSIVE FOR SELECT TO pend_writer USING (( SELECT account.admin_may('analytics.read'::text) AS admin_may)) WITH CHECK ();
+CREATE POLICY admin_read ON account.approvals AS PERMISSIVE FOR SELECT TO pend_writer USING ((( SELECT account.admin_may('approvals.read'::text) AS admin_may) OR (requested_by = account.current_admin_id()))) WITH CHECK ();
+CREATE POLICY admin_read ON account.asset_interests AS PERMISSIVE FOR SELECT TO pend_writer USING (( SELECT account.admin_may('investments.read'::text) AS admin_may)) WITH CHECK ();
+CREATE POLICY admin_read ON account.assets AS PERMISSIVE FOR SELECT TO pend_writer USING (( SELECT account.admin_may('assets.read'::text) AS admin_may)) WITH CHECK ();
+CREATE POLICY admin_read ON account.audit_seals AS PERMISSIVE FOR SELECT TO pend_writer USING (( SELECT account.admin_may('audit.read'::text) AS admin_may)) WITH CHECK ();
+CREATE POLICY admin_read ON account.data_keys AS PERMISSIVE FOR SELECT TO pend_writer USING ((((purpose = 'user'::text) AND (( SELECT account.admin_may('users.personal'::text) AS admin_may) OR ( SELECT account.admin_may('kyc.read'::text) AS admin_may))) OR ((purpose = 'document'::text) AND ( SELECT account.admin_may('kyc.documents'::text) AS admin_may)))) WITH CHECK ();
+CREATE POLICY admin_read ON account.erasure_requests AS PERMISSIVE FOR SELECT TO pend_writer USING (( SELECT account.admin_may('users.read'::text) AS admin_may)) WITH CHECK ();
+CREATE POLICY admin_read ON account.investment_agreements AS PERMISSIVE FOR SELECT TO pend_writer USING (( SELECT account.admin_may('investments.read'::text) AS admin_may)) WITH CHECK ();
+CREATE POLICY admin_read ON account.investments AS PERMISSIVE FOR SELECT TO pend_writer USING (( SELECT account.admin_may('investments.read'::text) AS admin_may)) WITH CHECK ();
+CREATE POLICY admin_read ON account.kyc_applications AS PERMISSIVE FOR SELECT TO pend_writer USING (( SELECT account.admin_may('kyc.read'::text) AS admin_may)) WITH CHECK ();
+CREATE POLICY admin_read ON account.kyc_documents AS PERMISSIVE FOR SELECT TO pend_writer USING (( SELECT account.admin_may('kyc.read'::text) AS admin_may)) WITH CHECK ();
+CREATE POLICY admin_read ON account.messages AS PERMISSIVE FOR SELECT TO pend_writer USING (( SELECT account.admin_may('kyc.read'::text) AS admin_may)) WITH CHECK ();
+CREATE POLICY admin_read ON account.security_events AS PERMISSIVE FOR SELECT TO pend_writer USING (( SELECT account.admin_may('security.read'::text) AS admin_may)) WITH CHECK ();
+CREATE POLICY admin_read ON account.transactions AS PERMISSIVE FOR SELECT TO pend_writer USING (( SELECT account.admin_may('investments.read'::text) AS admin_may)) WITH CHECK ();
+CREATE POLICY admin_read ON account.user_analytics AS PERMISSIVE FOR SELECT TO pend_writer USING (( SELECT account.admin_may('users.read'::text) AS admin_may)) WITH CHECK ();
+CREATE POLICY admin_read ON account.user_profiles AS PERMISSIVE FOR SELECT TO pend_writer USING (( SELECT account.admin_may('users.read'::text) AS admin_may)) WITH CHECK ();
+CREATE POLICY admin_read ON account.user_sessions AS PERMISSIVE FOR SELECT TO pend_writer USING (( SELECT account.admin_may('users.read'::text) AS admin_may)) WITH CHECK ();
+CREATE POLICY admin_read ON account.users AS PERMISSIVE FOR SELECT TO pend_writer USING (( SELECT account.admin_may('users.read'::text) AS admin_may)) WITH CHECK ();
+CREATE POLICY admin_update ON account.admin_permissions AS PERMISSIVE FOR UPDATE TO pend_writer USING (( SELECT account.admin_may('admins.write'::text) AS admin_may)) WITH CHECK (( SELECT account.admin_may('admins.write'::text) AS admin_may));
+CREATE POLICY admin_update ON account.admin_sessions AS PERMISSIVE FOR UPDATE TO pend_writer USING (( SELECT account.admin_may('admins.write'::text) AS admin_may)) WITH CHECK (( SELECT account.admin_may('admins.write'::text) AS admin_may));
+CREATE POLICY admin_update ON account.admin_users AS PERMISSIVE FOR UPDATE TO pend_writer USING (( SELECT account.admin_may('admins.write'::text) AS admin_may)) WITH CHECK (( SELECT account.admin_may('admins.write'::text) AS admin_may));
+CREATE POLICY admin_update ON account.approvals AS PERMISSIVE FOR UPDATE TO pend_writer USING ((( SELECT account.admin_may('approvals.decide'::text) AS admin_may) OR (requested_by = account.current_admin_id()))) WITH CHECK ((( SELECT account.admin_may('approvals.decide'::text) AS admin_may) OR (requested_by = account.current_admin_id())));
+CREATE POLICY admin_update ON account.asset_details AS PERMISSIVE FOR UPDATE TO pend_writer USING (( SELECT account.admin_may('assets.write'::text) AS admin_may)) WITH CHECK (( SELECT account.admin_may('assets.write'::text) AS admin_may));
+CREATE POLICY admin_update ON account.asset_metrics AS PERMISSIVE FOR UPDATE TO pend_writer USING (( SELECT account.admin_may('assets.write'::text) AS admin_may)) WITH CHECK (( SELECT account.admin_may('assets.write'::text) AS admin_may));
+CREATE POLICY admin_update ON account.assets AS PERMISSIVE FOR UPDATE TO pend_writer USING (( SELECT account.admin_may('assets.write'::text) AS admin_may)) WITH CHECK (( SELECT account.admin_may('assets.write'::text) AS admin_may));
+CREATE POLICY admin_update ON account.kyc_applications AS PERMISSIVE FOR UPDATE TO pend_writer USING (( SELECT account.admin_may('kyc.review'::text) AS admin_may)) WITH CHECK (( SELECT account.admin_may('kyc.review'::text) AS admin_may));
+CREATE POLICY admin_update ON account.security_events AS PERMISSIVE FOR UPDATE TO pend_writer USING (( SELECT account.admin_may('security.investigate'::text) AS admin_may)) WITH CHECK (( SELECT account.admin_may('security.investigate'::text) AS admin_may));
+CREATE POLICY admin_update ON account.user_sessions AS PERMISSIVE FOR UPDATE TO pend_writer USING (( SELECT account.admin_may('users.write'::text) AS admin_may)) WITH CHECK (( SELECT account.admin_may('users.write'::text) AS admin_may));
+CREATE POLICY admin_update ON account.users AS PERMISSIVE FOR UPDATE TO pend_writer USING ((( SELECT account.admin_may('users.write'::text) AS admin_may) OR ( SELECT account.admin_may('users.tier'::text) AS admin_may))) WITH CHECK ((( SELECT account.admin_may('users.write'::text) AS admin_may) OR ( SELECT account.admin_may('users.tier'::text) AS admin_may)));
+CREATE POLICY admins_read ON account.admin_permissions AS PERMISSIVE FOR SELECT TO pend_writer USING ((account.current_admin_id() IS NOT NULL)) WITH CHECK ();
+CREATE POLICY anyone_inserts ON account.analytics_events AS PERMISSIVE FOR INSERT TO pend_writer USING () WITH CHECK (((account.current_user_id() IS NOT NULL) OR (account.current_admin_id() IS NOT NULL)));
+CREATE POLICY anyone_reads ON account.assets AS PERMISSIVE FOR SELECT TO pend_writer USING (((status <> 'draft'::text) AND ((account.current_user_id() IS NOT NULL) OR (account.current_admin_id() IS NOT NULL)))) WITH CHECK ();
+CREATE POLICY anyone_reads ON account.notices AS PERMISSIVE FOR SELECT TO pend_writer USING (((account.current_user_id() IS NOT NULL) OR (account.current_admin_id() IS NOT NULL))) WITH CHECK ();
+CREATE POLICY anyone_reads ON account.user_tiers AS PERMISSIVE FOR SELECT TO pend_writer USING (((account.current_user_id() IS NOT NULL) OR (account.current_admin_id() IS NOT NULL))) WITH CHECK ();
+CREATE POLICY definer ON account.admin_audit_logs AS PERMISSIVE FOR ALL TO pend_definer USING (true) WITH CHECK (true);
+CREATE POLICY definer ON account.admin_permissions AS PERMISSIVE FOR ALL TO pend_definer USING (true) WITH CHECK (true);
+CREATE POLICY definer ON account.admin_recovery_codes AS PERMISSIVE FOR ALL TO pend_definer USING (true) WITH CHECK (true);
+CREATE POLICY definer ON account.admin_security_keys AS PERMISSIVE FOR ALL TO pend_definer USING (true) WITH CHECK (true);
+CREATE POLICY definer ON account.admin_sessions AS PERMISSIVE FOR ALL TO pend_definer USING (true) WITH CHECK (true);
+CREATE POLICY definer ON account.admin_users AS PERMISSIVE FOR ALL TO pend_definer USING (true) WITH CHECK (true);
+CREATE POLICY definer ON account.analytics_events AS PERMISSIVE FOR ALL TO pend_definer USING (true) WITH CHECK (true);
+CREATE POLICY definer ON account.approvals AS PERMISSIVE FOR ALL TO pend_definer USING (true) WITH CHECK (true);
+CREATE POLICY definer ON account.asset_details AS PERMISSIVE FOR ALL TO pend_definer USING (true) WITH CHECK (true);
+CREATE POLICY definer ON account.asset_documents AS PERMISSIVE FOR ALL TO pend_definer USING (true) WITH CHECK (true);
+CREATE POLICY definer ON account.asset_interests AS PERMISSIVE FOR ALL TO pend_definer USING (true) WITH CHECK (true);
+CREATE POLICY definer ON account.asset_metrics AS PERMISSIVE FOR ALL TO pend_definer USING (true) WITH CHECK (true);
+CREATE POLICY definer ON account.assets AS PERMISSIVE FOR ALL TO pend_definer USING (true) WITH CHECK (true);
+CREATE POLICY definer ON account.audit_seals AS PERMISSIVE FOR ALL TO pend_definer USING (true) WITH CHECK (true);
+CREATE POLICY definer ON account.challenges AS PERMISSIVE FOR ALL TO pend_definer USING (true) WITH CHECK (true);
+CREATE POLICY definer ON account.data_keys AS PERMISSIVE FOR ALL TO pend_definer USING (true) WITH CHECK (true);
+CREATE POLICY definer ON account.erasure_requests AS PERMISSIVE FOR ALL TO pend_definer USING (true) WITH CHECK (true);
+CREATE POLICY definer ON account.idempotency_keys AS PERMISSIVE FOR ALL TO pend_definer USING (true) WITH CHECK (true);
+CREATE POLICY definer ON account.investment_agreements AS PERMISSIVE FOR ALL TO pend_definer USING (true) WITH CHECK (true);
+CREATE POLICY definer ON account.investments AS PERMISSIVE FOR ALL TO pend_definer USING (true) WITH CHECK (true);
+CREATE POLICY definer ON account.kyc_applications AS PERMISSIVE FOR ALL TO pend_definer USING (true) WITH CHECK (true);
+CREATE POLICY definer ON account.kyc_documents AS PERMISSIVE FOR ALL TO pend_definer USING (true) WITH CHECK (true);
+CREATE POLICY definer ON account.messages AS PERMISSIVE FOR ALL TO pend_definer USING (true) WITH CHECK (true);
+CREATE POLICY definer ON account.notices AS PERMISSIVE FOR ALL TO pend_definer USING (true) WITH CHECK (true);
+CREATE POLICY definer ON account.security_events AS PERMISSIVE FOR ALL TO pend_definer USING (true) WITH CHECK (true);
+CREATE POLICY definer ON account.sign_in_failures AS PERMISSIVE FOR ALL TO pend_definer USING (true) WITH CHECK (true);
+CREATE POLICY definer ON account.transactions AS PERMISSIVE FOR ALL TO pend_definer USING (true) WITH CHECK (true);
+CREATE POLICY definer ON account.used_refresh_tokens AS PERMISSIVE FOR ALL TO pend_definer USING (true) WITH CHECK (true);
+CREATE POLICY definer ON account.user_analytics AS PERMISSIVE FOR ALL TO pend_definer USING (true) WITH CHECK (true);
+CREATE POLICY definer ON account.user_profiles AS PERMISSIVE FOR ALL TO pend_definer USING (true) WITH CHECK (true);
+CREATE POLICY definer ON account.user_sessions AS PERMISSIVE FOR ALL TO pend_definer USING (true) WITH CHECK (true);
+CREATE POLICY definer ON account.user_tiers AS PERMISSIVE FOR ALL TO pend_definer USING (true) WITH CHECK (true);
+CREATE POLICY definer ON account.users AS PERMISSIVE FOR ALL TO pend_definer USING (true) WITH CHECK (true);
+CREATE POLICY own_delete ON account.admin_recovery_codes AS PERMISSIVE FOR DELETE TO pend_writer USING ((admin_id = account.current_admin_id())) WITH CHECK ();
+CREATE POLICY own_delete ON account.admin_security_keys AS PERMISSIVE FOR DELETE TO pend_writer USING ((admin_id = account.current_admin_id())) WITH CHECK ();
+CREATE POLICY own_delete ON account.asset_interests AS PERMISSIVE FOR DELETE TO pend_writer USING ((user_id = account.current_user_id())) WITH CHECK ();
+CREATE POLICY own_delete ON account.kyc_documents AS PERMISSIVE FOR DELETE TO pend_writer USING (((user_id = account.current_user_id()) AND (application_id IS NULL))) WITH CHECK ();
+CREATE POLICY own_insert ON account.admin_recovery_codes AS PERMISSIVE FOR INSERT TO pend_writer USING () WITH CHECK ((admin_id = account.current_admin_id()));
+CREATE POLICY own_insert ON account.admin_security_keys AS PERMISSIVE FOR INSERT TO pend_writer USING () WITH CHECK ((admin_id = account.current_admin_id()));
+CREATE POLICY own_insert ON account.asset_interests AS PERMISSIVE FOR INSERT TO pend_writer USING () WITH CHECK ((user_id = account.current_user_id()));
+CREATE POLICY own_insert ON account.data_keys AS PERMISSIVE FOR INSERT TO pend_writer USING () WITH CHECK (((user_id = account.current_user_id()) AND (purpose = ANY (ARRAY['user'::text, 'document'::text]))));
+CREATE POLICY own_insert ON account.erasure_requests AS PERMISSIVE FOR INSERT TO pend_writer USING () WITH CHECK (((user_id = account.current_user_id()) AND (erased_at IS NULL) AND (files_left = '{}'::text[])));
+CREATE POLICY own_insert ON account.investment_agreements AS PERMISSIVE FOR INSERT TO pend_writer USING () WITH CHECK ((user_id = account.current_user_id()));
+CREATE POLICY own_insert ON account.investments AS PERMISSIVE FOR INSERT TO pend_writer USING () WITH CHECK (((user_id = account.current_user_id()) AND (status = 'pending'::text)));
+CREATE POLICY own_insert ON account.kyc_applications AS PERMISSIVE FOR INSERT TO pend_writer USING () WITH CHECK ((user_id = account.current_user_id()));
+CREATE POLICY own_insert ON account.kyc_documents AS PERMISSIVE FOR INSERT TO pend_writer USING () WITH CHECK ((user_id = account.current_user_id()));
+CREATE POLICY own_insert ON account.messages AS PERMISSIVE FOR INSERT TO pend_writer USING () WITH CHECK (((user_id = account.current_user_id()) AND (audience = 'applicant'::text) AND (author_admin_id IS NULL) AND (EXISTS ( SELECT
+   FROM account.kyc_applications k
+  WHERE ((k.id = messages.application_id) AND (k.user_id = account.current_user_id()))))));
+CREATE POLICY own_insert ON account.transactions AS PERMISSIVE FOR INSERT TO pend_writer USING () WITH CHECK (((user_id = account.current_user_id()) AND (kind = 'withdrawal'::text) AND (status = 'pending'::text)));
+CREATE POLICY own_insert ON account.user_analytics AS PERMISSIVE FOR INSERT TO pend_writer USING () WITH CHECK ((user_id = account.current_user_id()));
+CREATE POLICY own_read ON account.admin_recovery_codes AS PERMISSIVE FOR SELECT TO pend_writer USING ((admin_id = account.current_admin_id())) WITH CHECK ();
+CREATE POLICY own_read ON account.admin_security_keys AS PERMISSIVE FOR SELECT TO pend_writer USING ((admin_id = account.current_admin_id())) WITH CHECK ();
+CREATE POLICY own_read ON account.admin_sessions AS PERMISSIVE FOR SELECT TO pend_writer USING ((admin_id = account.current_admin_id())) WITH CHECK ();
+CREATE POLICY own_read ON account.admin_users AS PERMISSIVE FOR SELECT TO pend_writer USING ((id = account.current_admin_id())) WITH CHECK ();
+CREATE POLICY own_read ON account.asset_interests AS PERMISSIVE FOR SELECT TO pend_writer USING ((user_id = account.current_user_id())) WITH CHECK ();
+CREATE POLICY own_read ON account.data_keys AS PERMISSIVE FOR SELECT TO pend_writer USING (((user_id = account.current_user_id()) OR (admin_id = account.current_admin_id()))) WITH CHECK ();
+CREATE POLICY own_read ON account.erasure_requests AS PERMISSIVE FOR SELECT TO pend_writer USING ((user_id = account.current_user_id())) WITH CHECK ();
+CREATE POLICY own_read ON account.investment_agreements AS PERMISSIVE FOR SELECT TO pend_writer USING ((user_id = account.current_user_id())) WITH CHECK ();
+CREATE POLICY own_read ON account.investments AS PERMISSIVE FOR SELECT TO pend_writer USING ((user_id = account.current_user_id())) WITH CHECK ();
+CREATE POLICY own_read ON account.kyc_applications AS PERMISSIVE FOR SELECT TO pend_writer USING ((user_id = account.current_user_id())) WITH CHECK ();
+CREATE POLICY own_read ON account.kyc_documents AS PERMISSIVE FOR SELECT TO pend_writer USING ((user_id = account.current_user_id())) WITH CHECK ();
+CREATE POLICY own_read ON account.messages AS PERMISSIVE FOR SELECT TO pend_writer USING (((user_id = account.current_user_id()) AND (audience = 'applicant'::text))) WITH CHECK ();
+CREATE POLICY own_read ON account.transactions AS PERMISSIVE FOR SELECT TO pend_writer USING ((user_id = account.current_user_id())) WITH CHECK ();
+CREATE POLICY own_read ON account.user_analytics AS PERMISSIVE FOR SELECT TO pend_writer USING ((user_id = account.current_user_id())) WITH CHECK ();
+CREATE POLICY own_read ON account.user_profiles AS PERMISSIVE FOR SELECT TO pend_writer USING ((user_id = account.current_user_id())) WITH CHECK ();
+CREATE POLICY own_read ON account.user_sessions AS PERMISSIVE FOR SELECT TO pend_writer USING ((user_id = account.current_user_id())) WITH CHECK ();
+CREATE POLICY own_read ON account.users AS PERMISSIVE FOR SELECT TO pend_writer USING ((id = account.current_user_id())) WITH CHECK ();
+CREATE POLICY own_update ON account.admin_sessions AS PERMISSIVE FOR UPDATE TO pend_writer USING ((admin_id = account.current_admin_id())) WITH CHECK ((admin_id = account.current_admin_id()));
+CREATE POLICY own_update ON account.admin_users AS PERMISSIVE FOR UPDATE TO pend_writer USING ((id = account.current_admin_id())) WITH CHECK ((id = account.current_admin_id()));
+CREATE POLICY own_update ON account.kyc_documents AS PERMISSIVE FOR UPDATE TO pend_writer USING ((user_id = account.current_user_id())) WITH CHECK ((user_id = account.current_user_id()));
+CREATE POLICY own_update ON account.transactions AS PERMISSIVE FOR UPDATE TO pend_writer USING (((user_id = account.current_user_id()) AND (status = 'pending'::text))) WITH CHECK (((user_id = account.current_user_id()) AND (status = 'pending'::text)));
+CREATE POLICY own_update ON account.user_profiles AS PERMISSIVE FOR UPDATE TO pend_writer USING ((user_id = account.current_user_id())) WITH CHECK ((user_id = account.current_user_id()));
+CREATE POLICY own_update ON account.user_sessions AS PERMISSIVE FOR UPDATE TO pend_writer USING ((user_id = account.current_user_id())) WITH CHECK ((user_id = account.current_user_id()));
+CREATE POLICY own_update ON account.users AS PERMISSIVE FOR UPDATE TO pend_writer USING (((id = account.current_user_id()) AND (status = 'active'::text))) WITH CHECK ((id = account.current_user_id()));
+CREATE POLICY with_asset ON account.asset_details AS PERMISSIVE FOR SELECT TO pend_writer USING ((EXISTS ( SELECT
+   FROM account.assets a
+  WHERE (a.id = asset_details.asset_id)))) WITH CHECK ();
+CREATE POLICY with_asset ON account.asset_documents AS PERMISSIVE FOR SELECT TO pend_writer USING ((EXISTS ( SELECT
+   FROM account.assets a
+  WHERE (a.id = asset_documents.asset_id)))) WITH CHECK ();
+CREATE POLICY with_asset ON account.asset_metrics AS PERMISSIVE FOR SELECT TO pend_writer USING ((EXISTS ( SELECT
+   FROM account.assets a
+  WHERE (a.id = asset_metrics.asset_id)))) WITH CHECK ();
 
 -- Privileges of others than the owner
 
+GRANT UPDATE ON COLUMN account.admin_permissions.effect TO pend_writer;
+GRANT SELECT ON COLUMN account.admin_recovery_codes.admin_id TO pend_writer;
+GRANT SELECT ON COLUMN account.admin_recovery_codes.used_at TO pend_writer;
+GRANT SELECT ON COLUMN account.admin_security_keys.admin_id TO pend_writer;
+GRANT SELECT ON COLUMN account.admin_security_keys.created_at TO pend_writer;
+GRANT SELECT ON COLUMN account.admin_security_keys.credential_id TO pend_writer;
+GRANT SELECT ON COLUMN account.admin_security_keys.id TO pend_writer;
+GRANT SELECT ON COLUMN account.admin_security_keys.last_used_at TO pend_writer;
+GRANT SELECT ON COLUMN account.admin_security_keys.name TO pend_writer;
+GRANT SELECT ON COLUMN account.admin_security_keys.transports TO pend_writer;
+GRANT SELECT ON COLUMN account.admin_sessions.admin_id TO pend_writer;
+GRANT SELECT ON COLUMN account.admin_sessions.created_at TO pend_writer;
+GRANT SELECT, UPDATE ON COLUMN account.admin_sessions.ended_at TO pend_writer;
+GRANT SELECT, UPDATE ON COLUMN account.admin_sessions.ended_because TO pend_writer;
+GRANT SELECT ON COLUMN account.admin_sessions.expires_at TO pend_writer;
+GRANT SELECT ON COLUMN account.admin_sessions.id TO pend_writer;
+GRANT SELECT ON COLUMN account.admin_sessions.ip_address TO pend_writer;
+GRANT SELECT ON COLUMN account.admin_sessions.refreshed_at TO pend_writer;
+GRANT SELECT ON COLUMN account.admin_sessions.second_factor TO pend_writer;
+GRANT SELECT ON COLUMN account.admin_sessions.user_agent TO pend_writer;
+GRANT SELECT, UPDATE ON COLUMN account.admin_sessions.version TO pend_writer;
+GRANT SELECT, UPDATE ON COLUMN account.admin_users.blockchain_address TO pend_writer;
+GRANT SELECT ON COLUMN account.admin_users.created_at TO pend_writer;
+GRANT SELECT ON COLUMN account.admin_users.email TO pend_writer;
+GRANT SELECT ON COLUMN account.admin_users.id TO pend_writer;
+GRANT SELECT, UPDATE ON COLUMN account.admin_users.is_active TO pend_writer;
+GRANT SELECT ON COLUMN account.admin_users.last_login_at TO pend_writer;
+GRANT SELECT, UPDATE ON COLUMN account.admin_users.name TO pend_writer;
+GRANT UPDATE ON COLUMN account.admin_users.password_hash TO pend_writer;
+GRANT SELECT, UPDATE ON COLUMN account.admin_users.role TO pend_writer;
+GRANT SELECT, UPDATE ON COLUMN account.admin_users.setup_expires_at TO pend_writer;
+GRANT UPDATE ON COLUMN account.admin_users.setup_hash TO pend_writer;
+GRANT SELECT ON COLUMN account.admin_users.totp_confirmed_at TO pend_writer;
+GRANT SELECT ON COLUMN account.admin_users.updated_at TO pend_writer;
+GRANT SELECT ON COLUMN account.admin_users.version TO pend_writer;
+GRANT INSERT, SELECT ON COLUMN account.analytics_events."time" TO pend_writer;
+GRANT INSERT, SELECT ON COLUMN account.analytics_events.event_data TO pend_writer;
+GRANT INSERT, SELECT ON COLUMN account.analytics_events.event_type TO pend_writer;
+GRANT INSERT, SELECT ON COLUMN account.analytics_events.session_id TO pend_writer;
+GRANT INSERT, SELECT ON COLUMN account.analytics_events.visitor TO pend_writer;
+GRANT INSERT ON COLUMN account.approvals.change TO pend_writer;
+GRANT UPDATE ON COLUMN account.approvals.decided_at TO pend_writer;
+GRANT UPDATE ON COLUMN account.approvals.decided_by TO pend_writer;
+GRANT UPDATE ON COLUMN account.approvals.decision_note TO pend_writer;
+GRANT INSERT ON COLUMN account.approvals.id TO pend_writer;
+GRANT INSERT ON COLUMN account.approvals.justification TO pend_writer;
+GRANT INSERT ON COLUMN account.approvals.kind TO pend_writer;
+GRANT INSERT ON COLUMN account.approvals.requested_by TO pend_writer;
+GRANT INSERT ON COLUMN account.approvals.resource_id TO pend_writer;
+GRANT UPDATE ON COLUMN account.approvals.status TO pend_writer;
+GRANT UPDATE ON COLUMN account.asset_details.agreement_hash TO pend_writer;
+GRANT UPDATE ON COLUMN account.asset_details.agreement_url TO pend_writer;
+GRANT UPDATE ON COLUMN account.asset_details.contact_format TO pend_writer;
+GRANT UPDATE ON COLUMN account.asset_details.contact_value TO pend_writer;
+GRANT UPDATE ON COLUMN account.asset_details.currency TO pend_writer;
+GRANT UPDATE ON COLUMN account.asset_details.custody_type TO pend_writer;
+GRANT UPDATE ON COLUMN account.asset_details.deadline TO pend_writer;
+GRANT UPDATE ON COLUMN account.asset_details.expected_roi TO pend_writer;
+GRANT UPDATE ON COLUMN account.asset_details.jurisdiction TO pend_writer;
+GRANT UPDATE ON COLUMN account.asset_details.legal_documents TO pend_writer;
+GRANT UPDATE ON COLUMN account.asset_details.lockup_period TO pend_writer;
+GRANT UPDATE ON COLUMN account.asset_details.max_supply TO pend_writer;
+GRANT UPDATE ON COLUMN account.asset_details.min_tier_required TO pend_writer;
+GRANT UPDATE ON COLUMN account.asset_details.minimum_investment TO pend_writer;
+GRANT UPDATE ON COLUMN account.asset_details.soft_cap TO pend_writer;
+GRANT UPDATE ON COLUMN account.asset_details.spv_name TO pend_writer;
+GRANT UPDATE ON COLUMN account.asset_details.token_decimals TO pend_writer;
+GRANT UPDATE ON COLUMN account.asset_details.token_price TO pend_writer;
+GRANT UPDATE ON COLUMN account.asset_details.token_symbol TO pend_writer;
+GRANT UPDATE ON COLUMN account.asset_metrics.last_updated TO pend_writer;
+GRANT UPDATE ON COLUMN account.asset_metrics.performance_data TO pend_writer;
+GRANT UPDATE ON COLUMN account.assets.category TO pend_writer;
+GRANT UPDATE ON COLUMN account.assets.contract_address TO pend_writer;
+GRANT UPDATE ON COLUMN account.assets.description TO pend_writer;
+GRANT UPDATE ON COLUMN account.assets.image_url TO pend_writer;
+GRANT UPDATE ON COLUMN account.assets.location TO pend_writer;
+GRANT UPDATE ON COLUMN account.assets.metadata TO pend_writer;
+GRANT UPDATE ON COLUMN account.assets.status TO pend_writer;
+GRANT UPDATE ON COLUMN account.assets.title TO pend_writer;
+GRANT UPDATE ON COLUMN account.assets.type TO pend_writer;
+GRANT UPDATE ON COLUMN account.audit_seals.anchored_at TO pend_definer;
+GRANT INSERT ON COLUMN account.investments.amount TO pend_writer;
+GRANT INSERT ON COLUMN account.investments.asset_id TO pend_writer;
+GRANT INSERT ON COLUMN account.investments.currency TO pend_writer;
+GRANT INSERT ON COLUMN account.investments.id TO pend_writer;
+GRANT INSERT ON COLUMN account.investments.user_id TO pend_writer;
+GRANT UPDATE ON COLUMN account.kyc_applications.assigned_to TO pend_writer;
+GRANT UPDATE ON COLUMN account.kyc_applications.rejection_reason TO pend_writer;
+GRANT UPDATE ON COLUMN account.kyc_applications.review_notes TO pend_writer;
+GRANT UPDATE ON COLUMN account.kyc_applications.reviewed_at TO pend_writer;
+GRANT UPDATE ON COLUMN account.kyc_applications.status TO pend_writer;
+GRANT UPDATE ON COLUMN account.kyc_applications.verified_by TO pend_writer;
+GRANT UPDATE ON COLUMN account.kyc_documents.application_id TO pend_writer;
+GRANT UPDATE ON COLUMN account.security_events.false_positive TO pend_writer;
+GRANT UPDATE ON COLUMN account.security_events.investigated TO pend_writer;
+GRANT UPDATE ON COLUMN account.security_events.investigated_at TO pend_writer;
+GRANT UPDATE ON COLUMN account.security_events.investigated_by TO pend_writer;
+GRANT UPDATE ON COLUMN account.security_events.investigation_notes TO pend_writer;
+GRANT INSERT ON COLUMN account.transactions.amount TO pend_writer;
+GRANT INSERT ON COLUMN account.transactions.asset_id TO pend_writer;
+GRANT INSERT ON COLUMN account.transactions.currency TO pend_writer;
+GRANT INSERT ON COLUMN account.transactions.id TO pend_writer;
+GRANT INSERT ON COLUMN account.transactions.investment_id TO pend_writer;
+GRANT INSERT ON COLUMN account.transactions.kind TO pend_writer;
+GRANT UPDATE ON COLUMN account.transactions.transaction_hash TO pend_writer;
+GRANT INSERT ON COLUMN account.transactions.user_id TO pend_writer;
+GRANT UPDATE ON COLUMN account.user_profiles.country_code TO pend_writer;
+GRANT UPDATE ON COLUMN account.user_profiles.device_fingerprints TO pend_writer;
+GRANT UPDATE ON COLUMN account.user_profiles.email TO pend_writer;
+GRANT UPDATE ON COLUMN account.user_profiles.full_name TO pend_writer;
+GRANT UPDATE ON COLUMN account.user_profiles.metadata TO pend_writer;
+GRANT UPDATE ON COLUMN account.user_profiles.phone_number_masked TO pend_writer;
+GRANT UPDATE ON COLUMN account.user_profiles.preferences TO pend_writer;
+GRANT UPDATE ON COLUMN account.user_profiles.registration_ip TO pend_writer;
+GRANT SELECT ON COLUMN account.user_sessions.client TO pend_writer;
+GRANT SELECT ON COLUMN account.user_sessions.created_at TO pend_writer;
+GRANT SELECT, UPDATE ON COLUMN account.user_sessions.ended_at TO pend_writer;
+GRANT SELECT, UPDATE ON COLUMN account.user_sessions.ended_because TO pend_writer;
+GRANT SELECT ON COLUMN account.user_sessions.expires_at TO pend_writer;
+GRANT SELECT ON COLUMN account.user_sessions.id TO pend_writer;
+GRANT SELECT ON COLUMN account.user_sessions.refreshed_at TO pend_writer;
+GRANT SELECT ON COLUMN account.user_sessions.user_id TO pend_writer;
+GRANT SELECT, UPDATE ON COLUMN account.user_sessions.version TO pend_writer;
+GRANT UPDATE ON COLUMN account.users.metadata TO pend_writer;
+GRANT UPDATE ON COLUMN account.users.phone_hash TO pend_writer;
+GRANT UPDATE ON COLUMN account.users.status TO pend_writer;
+GRANT UPDATE ON COLUMN account.users.status_reason TO pend_writer;
+GRANT UPDATE ON COLUMN account.users.tier TO pend_writer;
+GRANT UPDATE ON COLUMN chain.chain_state.outbox_sequence TO pend_definer;
+GRANT EXECUTE ON FUNCTION account.activity(since timestamp with time zone, most integer) TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.add_admin_key(token_hash bytea, key uuid, wrapped_key bytea, master text) TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.add_system_key(key uuid, wrapped_key bytea, master text) TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.admin_for_second_factor(admin uuid) TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.admin_for_setup(token_hash bytea) TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.admin_for_sign_in(wanted_email text) TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.admin_may(wanted text) TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.admin_security_key(admin uuid, credential bytea) TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.answer_challenge(wanted text, answer bytea) TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.append_only() TO pend_definer;
+GRANT EXECUTE ON FUNCTION account.asset_totals() TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.assets_matching(words text, wanted_type text, wanted_status text, wanted_category text, before_rank real, before_id uuid, most integer) TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.attempt_challenge(wanted text, challenge uuid, answer bytea) TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.audit_access(action text, resource_type text, resource_id text, details jsonb) TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.audit_horizon() TO pend_definer;
+GRANT EXECUTE ON FUNCTION account.audit_horizon() TO pend_worker;
+GRANT EXECUTE ON FUNCTION account.audit_text(log account.admin_audit_logs) TO pend_definer;
+GRANT EXECUTE ON FUNCTION account.audited(whole jsonb, secret text[], fingerprint_key bytea) TO pend_definer;
+GRANT EXECUTE ON FUNCTION account.begin_setup(token_hash bytea, new_password_hash text, new_totp_secret bytea) TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.cancel_transaction(transaction uuid) TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.claim_idempotency_key(of_actor text, wanted text, hash bytea) TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.confirm_transaction(transaction uuid, block bigint, log integer) TO pend_worker;
+GRANT EXECUTE ON FUNCTION account.create_admin(new_email text, new_name text, new_role text, token_hash bytea, lives interval) TO pend_owner;
+GRANT EXECUTE ON FUNCTION account.current_admin_id() TO pend_definer;
+GRANT EXECUTE ON FUNCTION account.current_admin_id() TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.current_user_id() TO pend_definer;
+GRANT EXECUTE ON FUNCTION account.current_user_id() TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.database_health() TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.disable_admin(wanted_email text) TO pend_owner;
+GRANT EXECUTE ON FUNCTION account.enter(kind text, principal uuid, session uuid, request_id text, address inet) TO pend_definer;
+GRANT EXECUTE ON FUNCTION account.enter(kind text, principal uuid, session uuid, request_id text, address inet) TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.enter_admin(session uuid, wanted_version integer, request_id text, address inet) TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.enter_anyone(request_id text, address inet) TO pend_definer;
+GRANT EXECUTE ON FUNCTION account.enter_anyone(request_id text, address inet) TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.enter_user(session uuid, wanted_version integer, request_id text, address inet) TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.erase_user(erased uuid) TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.fail_transaction(transaction uuid, reason text) TO pend_worker;
+GRANT EXECUTE ON FUNCTION account.file_deleted(of_user uuid, file text) TO pend_worker;
+GRANT EXECUTE ON FUNCTION account.files_to_delete(most integer) TO pend_worker;
+GRANT EXECUTE ON FUNCTION account.finalize_transactions(up_to bigint, most integer) TO pend_worker;
+GRANT EXECUTE ON FUNCTION account.finish_setup(token_hash bytea, step bigint, codes bytea[]) TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.forget_expired() TO pend_worker;
+GRANT EXECUTE ON FUNCTION account.guard_sessions() TO pend_definer;
+GRANT EXECUTE ON FUNCTION account.issue_challenge(kind text, about_user uuid, about_admin uuid, secret bytea, subject jsonb, attempts integer, lives interval) TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.keep_idempotent_answer(of_actor text, wanted text, answer_status integer, answer_headers bytea, answer bytea) TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.list_admins() TO pend_owner;
+GRANT EXECUTE ON FUNCTION account.master_keys() TO pend_worker;
+GRANT EXECUTE ON FUNCTION account.master_keys() TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.not_final_transactions(before_block bigint, before_log integer, most integer) TO pend_worker;
+GRANT EXECUTE ON FUNCTION account.open_admin_session(session uuid, admin uuid, factor text, token_hash bytea, address inet, agent text, lives interval) TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.open_transactions(after_created timestamp with time zone, after_id uuid, most integer) TO pend_worker;
+GRANT EXECUTE ON FUNCTION account.open_user_session(session uuid, wallet bytea, token_hash bytea, client text, lives interval) TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.open_work(most integer) TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.own_trail(after_id bigint, most integer) TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.partition_events() TO pend_definer;
+GRANT EXECUTE ON FUNCTION account.permissions_of(admin uuid) TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.record_security_event(event_type text, severity text, about_user uuid, about_admin uuid, address inet, agent text, endpoint text, request_id text, indicators jsonb, action_taken text) TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.refresh_summaries() TO pend_worker;
+GRANT EXECUTE ON FUNCTION account.refuse(status integer, rule text, why text) TO pend_definer;
+GRANT EXECUTE ON FUNCTION account.refuse(status integer, rule text, why text) TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.reset_admin(wanted_email text, token_hash bytea, lives interval) TO pend_owner;
+GRANT EXECUTE ON FUNCTION account.reset_second_factor(admin uuid, token_hash bytea, lives interval) TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.rotate_session(session uuid, presented bytea, replacement bytea, lives interval) TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.seal_anchored(seal bigint) TO pend_worker;
+GRANT EXECUTE ON FUNCTION account.seal_audit(horizon bigint, most integer) TO pend_worker;
+GRANT EXECUTE ON FUNCTION account.seal_hash(previous bytea, number bigint, ids bigint[], hashes bytea[]) TO pend_definer;
+GRANT EXECUTE ON FUNCTION account.setup_secret(token_hash bytea) TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.sign_in_failed(subject bytea) TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.sign_in_lock(subject bytea) TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.sign_in_succeeded(subject bytea) TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.system_key() TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.table_sizes(most integer) TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.touch() TO pend_definer;
+GRANT EXECUTE ON FUNCTION account.touch_dated() TO pend_definer;
+GRANT EXECUTE ON FUNCTION account.unanchored_seals(most integer) TO pend_worker;
+GRANT EXECUTE ON FUNCTION account.unconfirm_transaction(transaction uuid) TO pend_worker;
+GRANT EXECUTE ON FUNCTION account.unnamed_files(keys text[]) TO pend_worker;
+GRANT EXECUTE ON FUNCTION account.use_recovery_code(admin uuid, code bytea) TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.use_security_key(key uuid, count bigint) TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.use_totp_step(admin uuid, step bigint) TO pend_writer;
+GRANT EXECUTE ON FUNCTION account.user_growth(first_day date, last_day date) TO pend_writer;
 GRANT EXECUTE ON FUNCTION chain.activity(first bigint, last bigint) TO pend_indexer;
+GRANT EXECUTE ON FUNCTION chain.address_argument(arguments jsonb, argument text) TO pend_definer;
 GRANT EXECUTE ON FUNCTION chain.address_argument(arguments jsonb, argument text) TO pend_explorer;
 GRANT EXECUTE ON FUNCTION chain.address_argument(arguments jsonb, argument text) TO pend_indexer;
+GRANT EXECUTE ON FUNCTION chain.address_argument(arguments jsonb, argument text) TO pend_worker;
 GRANT EXECUTE ON FUNCTION chain.address_argument(arguments jsonb, argument text) TO pend_writer;
 GRANT EXECUTE ON FUNCTION chain.begin_rebuild(derived text) TO pend_indexer;
 GRANT EXECUTE ON FUNCTION chain.begin_recomputation(derived text) TO pend_indexer;
@@ -1885,8 +5023,10 @@ GRANT EXECUTE ON FUNCTION chain.is_address_word(word bytea) TO pend_indexer;
 GRANT EXECUTE ON FUNCTION chain.is_hypertable(fact regclass) TO pend_indexer;
 GRANT EXECUTE ON FUNCTION chain.key_columns(of_table regclass) TO pend_indexer;
 GRANT EXECUTE ON FUNCTION chain.network_deltas(first bigint, last bigint) TO pend_indexer;
+GRANT EXECUTE ON FUNCTION chain.number_argument(arguments jsonb, argument text) TO pend_definer;
 GRANT EXECUTE ON FUNCTION chain.number_argument(arguments jsonb, argument text) TO pend_explorer;
 GRANT EXECUTE ON FUNCTION chain.number_argument(arguments jsonb, argument text) TO pend_indexer;
+GRANT EXECUTE ON FUNCTION chain.number_argument(arguments jsonb, argument text) TO pend_worker;
 GRANT EXECUTE ON FUNCTION chain.number_argument(arguments jsonb, argument text) TO pend_writer;
 GRANT EXECUTE ON FUNCTION chain.raise_abi_version() TO pend_indexer;
 GRANT EXECUTE ON FUNCTION chain.revert_above(ancestor bigint, reorg bigint) TO pend_indexer;
@@ -1899,166 +5039,341 @@ GRANT EXECUTE ON FUNCTION chain.transfer_parties(first bigint, last bigint) TO p
 GRANT EXECUTE ON FUNCTION chain.uint256(word bytea) TO pend_indexer;
 GRANT EXECUTE ON FUNCTION chain.validator_deltas(first bigint, last bigint) TO pend_indexer;
 GRANT EXECUTE ON FUNCTION chain.word_address(word bytea) TO pend_indexer;
+GRANT USAGE ON SCHEMA account TO pend_definer;
+GRANT USAGE ON SCHEMA account TO pend_worker;
 GRANT USAGE ON SCHEMA account TO pend_writer;
+GRANT USAGE ON SCHEMA account_public TO pend_definer;
+GRANT USAGE ON SCHEMA account_public TO pend_explorer;
+GRANT USAGE ON SCHEMA chain TO pend_definer;
 GRANT USAGE ON SCHEMA chain TO pend_explorer;
 GRANT USAGE ON SCHEMA chain TO pend_indexer;
+GRANT USAGE ON SCHEMA chain TO pend_worker;
 GRANT USAGE ON SCHEMA chain TO pend_writer;
 GRANT USAGE ON SCHEMA chain_text TO pend_explorer;
 GRANT USAGE ON SCHEMA chain_text TO pend_indexer;
 GRANT USAGE ON SCHEMA chain_text TO pend_writer;
+GRANT USAGE ON SCHEMA ops TO pend_definer;
 GRANT USAGE ON SCHEMA ops TO pend_explorer;
 GRANT USAGE ON SCHEMA ops TO pend_indexer;
+GRANT USAGE ON SCHEMA ops TO pend_worker;
 GRANT USAGE ON SCHEMA ops TO pend_writer;
+GRANT SELECT, UPDATE, USAGE ON SEQUENCE account.admin_audit_logs_id_seq TO pend_definer;
+GRANT SELECT, UPDATE, USAGE ON SEQUENCE account.messages_id_seq TO pend_definer;
+GRANT USAGE ON SEQUENCE account.messages_id_seq TO pend_writer;
+GRANT SELECT, UPDATE, USAGE ON SEQUENCE account.notices_id_seq TO pend_definer;
 GRANT USAGE ON SEQUENCE chain.contract_abis_id_seq TO pend_indexer;
 GRANT USAGE ON SEQUENCE chain.decode_scopes_id_seq TO pend_indexer;
 GRANT USAGE ON SEQUENCE chain.redecodes_id_seq TO pend_indexer;
 GRANT USAGE ON SEQUENCE chain.reorgs_id_seq TO pend_indexer;
+GRANT INSERT, MAINTAIN, REFERENCES, SELECT, TRIGGER ON TABLE account.admin_audit_logs TO pend_definer;
+GRANT SELECT ON TABLE account.admin_audit_logs TO pend_writer;
+GRANT SELECT ON TABLE account.admin_names TO pend_writer;
+GRANT DELETE, INSERT, MAINTAIN, REFERENCES, SELECT, TRIGGER, TRUNCATE, UPDATE ON TABLE account.admin_permissions TO pend_definer;
+GRANT DELETE, INSERT, SELECT ON TABLE account.admin_permissions TO pend_writer;
+GRANT DELETE, INSERT, MAINTAIN, REFERENCES, SELECT, TRIGGER, TRUNCATE, UPDATE ON TABLE account.admin_recovery_codes TO pend_definer;
+GRANT DELETE, INSERT ON TABLE account.admin_recovery_codes TO pend_writer;
+GRANT DELETE, INSERT, MAINTAIN, REFERENCES, SELECT, TRIGGER, TRUNCATE, UPDATE ON TABLE account.admin_security_keys TO pend_definer;
+GRANT DELETE, INSERT ON TABLE account.admin_security_keys TO pend_writer;
+GRANT DELETE, INSERT, MAINTAIN, REFERENCES, SELECT, TRIGGER, TRUNCATE, UPDATE ON TABLE account.admin_sessions TO pend_definer;
+GRANT DELETE, INSERT, MAINTAIN, REFERENCES, SELECT, TRIGGER, TRUNCATE, UPDATE ON TABLE account.admin_users TO pend_definer;
+GRANT INSERT ON TABLE account.admin_users TO pend_writer;
+GRANT DELETE, INSERT, MAINTAIN, REFERENCES, SELECT, TRIGGER, TRUNCATE, UPDATE ON TABLE account.analytics_events TO pend_definer;
+GRANT DELETE, INSERT, MAINTAIN, REFERENCES, SELECT, TRIGGER, TRUNCATE, UPDATE ON TABLE account.approvals TO pend_definer;
+GRANT SELECT ON TABLE account.approvals TO pend_writer;
+GRANT DELETE, INSERT, MAINTAIN, REFERENCES, SELECT, TRIGGER, TRUNCATE, UPDATE ON TABLE account.asset_details TO pend_definer;
+GRANT INSERT, SELECT ON TABLE account.asset_details TO pend_writer;
+GRANT DELETE, INSERT, MAINTAIN, REFERENCES, SELECT, TRIGGER, TRUNCATE, UPDATE ON TABLE account.asset_documents TO pend_definer;
+GRANT DELETE, INSERT, SELECT ON TABLE account.asset_documents TO pend_writer;
+GRANT DELETE, INSERT, MAINTAIN, REFERENCES, SELECT, TRIGGER, TRUNCATE, UPDATE ON TABLE account.asset_interests TO pend_definer;
+GRANT DELETE, INSERT, SELECT ON TABLE account.asset_interests TO pend_writer;
+GRANT DELETE, INSERT, MAINTAIN, REFERENCES, SELECT, TRIGGER, TRUNCATE, UPDATE ON TABLE account.asset_metrics TO pend_definer;
+GRANT SELECT ON TABLE account.asset_metrics TO pend_writer;
+GRANT SELECT ON TABLE account.asset_performance TO pend_writer;
+GRANT DELETE, INSERT, MAINTAIN, REFERENCES, SELECT, TRIGGER, TRUNCATE, UPDATE ON TABLE account.assets TO pend_definer;
+GRANT INSERT, SELECT ON TABLE account.assets TO pend_writer;
+GRANT INSERT, MAINTAIN, REFERENCES, SELECT, TRIGGER ON TABLE account.audit_seals TO pend_definer;
+GRANT SELECT ON TABLE account.audit_seals TO pend_writer;
+GRANT DELETE, INSERT, MAINTAIN, REFERENCES, SELECT, TRIGGER, TRUNCATE, UPDATE ON TABLE account.challenges TO pend_definer;
+GRANT DELETE, INSERT, MAINTAIN, REFERENCES, SELECT, TRIGGER, TRUNCATE, UPDATE ON TABLE account.data_keys TO pend_definer;
+GRANT INSERT, SELECT ON TABLE account.data_keys TO pend_writer;
+GRANT DELETE, INSERT, MAINTAIN, REFERENCES, SELECT, TRIGGER, TRUNCATE, UPDATE ON TABLE account.erasure_requests TO pend_definer;
+GRANT INSERT, SELECT ON TABLE account.erasure_requests TO pend_writer;
+GRANT DELETE, INSERT, MAINTAIN, REFERENCES, SELECT, TRIGGER, TRUNCATE, UPDATE ON TABLE account.idempotency_keys TO pend_definer;
+GRANT DELETE, INSERT, MAINTAIN, REFERENCES, SELECT, TRIGGER, TRUNCATE, UPDATE ON TABLE account.investment_agreements TO pend_definer;
+GRANT INSERT, SELECT ON TABLE account.investment_agreements TO pend_writer;
+GRANT DELETE, INSERT, MAINTAIN, REFERENCES, SELECT, TRIGGER, TRUNCATE, UPDATE ON TABLE account.investments TO pend_definer;
+GRANT SELECT ON TABLE account.investments TO pend_writer;
+GRANT DELETE, INSERT, MAINTAIN, REFERENCES, SELECT, TRIGGER, TRUNCATE, UPDATE ON TABLE account.kyc_applications TO pend_definer;
+GRANT INSERT, SELECT ON TABLE account.kyc_applications TO pend_writer;
+GRANT DELETE, INSERT, MAINTAIN, REFERENCES, SELECT, TRIGGER, TRUNCATE, UPDATE ON TABLE account.kyc_documents TO pend_definer;
+GRANT DELETE, INSERT, SELECT ON TABLE account.kyc_documents TO pend_writer;
+GRANT DELETE, INSERT, MAINTAIN, REFERENCES, SELECT, TRIGGER, TRUNCATE, UPDATE ON TABLE account.messages TO pend_definer;
+GRANT INSERT, SELECT ON TABLE account.messages TO pend_writer;
+GRANT DELETE, INSERT, MAINTAIN, REFERENCES, SELECT, TRIGGER, TRUNCATE, UPDATE ON TABLE account.notices TO pend_definer;
+GRANT INSERT, SELECT ON TABLE account.notices TO pend_writer;
+GRANT SELECT ON TABLE account.platform TO pend_writer;
+GRANT DELETE, INSERT, MAINTAIN, REFERENCES, SELECT, TRIGGER, TRUNCATE, UPDATE ON TABLE account.security_events TO pend_definer;
+GRANT SELECT ON TABLE account.security_events TO pend_writer;
+GRANT DELETE, INSERT, MAINTAIN, REFERENCES, SELECT, TRIGGER, TRUNCATE, UPDATE ON TABLE account.sign_in_failures TO pend_definer;
+GRANT DELETE, INSERT, MAINTAIN, REFERENCES, SELECT, TRIGGER, TRUNCATE, UPDATE ON TABLE account.transactions TO pend_definer;
+GRANT SELECT ON TABLE account.transactions TO pend_writer;
+GRANT DELETE, INSERT, MAINTAIN, REFERENCES, SELECT, TRIGGER, TRUNCATE, UPDATE ON TABLE account.used_refresh_tokens TO pend_definer;
+GRANT DELETE, INSERT, MAINTAIN, REFERENCES, SELECT, TRIGGER, TRUNCATE, UPDATE ON TABLE account.user_analytics TO pend_definer;
+GRANT INSERT, SELECT ON TABLE account.user_analytics TO pend_writer;
+GRANT SELECT ON TABLE account.user_portfolio TO pend_writer;
+GRANT DELETE, INSERT, MAINTAIN, REFERENCES, SELECT, TRIGGER, TRUNCATE, UPDATE ON TABLE account.user_profiles TO pend_definer;
+GRANT SELECT ON TABLE account.user_profiles TO pend_writer;
+GRANT DELETE, INSERT, MAINTAIN, REFERENCES, SELECT, TRIGGER, TRUNCATE, UPDATE ON TABLE account.user_sessions TO pend_definer;
+GRANT DELETE, INSERT, MAINTAIN, REFERENCES, SELECT, TRIGGER, TRUNCATE, UPDATE ON TABLE account.user_tiers TO pend_definer;
+GRANT SELECT ON TABLE account.user_tiers TO pend_writer;
+GRANT DELETE, INSERT, MAINTAIN, REFERENCES, SELECT, TRIGGER, TRUNCATE, UPDATE ON TABLE account.users TO pend_definer;
+GRANT SELECT ON TABLE account.users TO pend_writer;
+GRANT SELECT ON TABLE account_public.pools TO pend_explorer;
+GRANT SELECT ON TABLE account_public.wallets TO pend_explorer;
+GRANT SELECT ON TABLE chain.abi_state TO pend_definer;
 GRANT SELECT ON TABLE chain.abi_state TO pend_explorer;
 GRANT SELECT, UPDATE ON TABLE chain.abi_state TO pend_indexer;
+GRANT SELECT ON TABLE chain.abi_state TO pend_worker;
 GRANT SELECT ON TABLE chain.abi_state TO pend_writer;
+GRANT SELECT ON TABLE chain.address_token_transfers TO pend_definer;
 GRANT SELECT ON TABLE chain.address_token_transfers TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.address_token_transfers TO pend_indexer;
+GRANT SELECT ON TABLE chain.address_token_transfers TO pend_worker;
 GRANT SELECT ON TABLE chain.address_token_transfers TO pend_writer;
+GRANT SELECT ON TABLE chain.address_transactions TO pend_definer;
 GRANT SELECT ON TABLE chain.address_transactions TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.address_transactions TO pend_indexer;
+GRANT SELECT ON TABLE chain.address_transactions TO pend_worker;
 GRANT SELECT ON TABLE chain.address_transactions TO pend_writer;
+GRANT SELECT ON TABLE chain.addresses TO pend_definer;
 GRANT SELECT ON TABLE chain.addresses TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.addresses TO pend_indexer;
+GRANT SELECT ON TABLE chain.addresses TO pend_worker;
 GRANT SELECT ON TABLE chain.addresses TO pend_writer;
+GRANT SELECT ON TABLE chain.block_locations TO pend_definer;
 GRANT SELECT ON TABLE chain.block_locations TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.block_locations TO pend_indexer;
+GRANT SELECT ON TABLE chain.block_locations TO pend_worker;
 GRANT SELECT ON TABLE chain.block_locations TO pend_writer;
+GRANT SELECT ON TABLE chain.blocks TO pend_definer;
 GRANT SELECT ON TABLE chain.blocks TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.blocks TO pend_indexer;
+GRANT SELECT ON TABLE chain.blocks TO pend_worker;
 GRANT SELECT ON TABLE chain.blocks TO pend_writer;
+GRANT SELECT ON TABLE chain.chain_state TO pend_definer;
 GRANT SELECT ON TABLE chain.chain_state TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.chain_state TO pend_indexer;
+GRANT SELECT ON TABLE chain.chain_state TO pend_worker;
 GRANT SELECT ON TABLE chain.chain_state TO pend_writer;
+GRANT SELECT ON TABLE chain.consensus_rounds TO pend_definer;
 GRANT SELECT ON TABLE chain.consensus_rounds TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.consensus_rounds TO pend_indexer;
+GRANT SELECT ON TABLE chain.consensus_rounds TO pend_worker;
 GRANT SELECT ON TABLE chain.consensus_rounds TO pend_writer;
+GRANT SELECT ON TABLE chain.contract_abis TO pend_definer;
 GRANT SELECT ON TABLE chain.contract_abis TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.contract_abis TO pend_indexer;
+GRANT SELECT ON TABLE chain.contract_abis TO pend_worker;
 GRANT SELECT ON TABLE chain.contract_abis TO pend_writer;
+GRANT SELECT ON TABLE chain.contract_codes TO pend_definer;
 GRANT SELECT ON TABLE chain.contract_codes TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.contract_codes TO pend_indexer;
+GRANT SELECT ON TABLE chain.contract_codes TO pend_worker;
 GRANT SELECT ON TABLE chain.contract_codes TO pend_writer;
+GRANT SELECT ON TABLE chain.contract_interaction_counts TO pend_definer;
 GRANT SELECT ON TABLE chain.contract_interaction_counts TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.contract_interaction_counts TO pend_indexer;
+GRANT SELECT ON TABLE chain.contract_interaction_counts TO pend_worker;
 GRANT SELECT ON TABLE chain.contract_interaction_counts TO pend_writer;
+GRANT SELECT ON TABLE chain.contract_interactions TO pend_definer;
 GRANT SELECT ON TABLE chain.contract_interactions TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.contract_interactions TO pend_indexer;
+GRANT SELECT ON TABLE chain.contract_interactions TO pend_worker;
 GRANT SELECT ON TABLE chain.contract_interactions TO pend_writer;
+GRANT SELECT ON TABLE chain.coverage TO pend_definer;
 GRANT SELECT ON TABLE chain.coverage TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.coverage TO pend_indexer;
+GRANT SELECT ON TABLE chain.coverage TO pend_worker;
 GRANT SELECT ON TABLE chain.coverage TO pend_writer;
+GRANT SELECT ON TABLE chain.decode_scopes TO pend_definer;
 GRANT SELECT ON TABLE chain.decode_scopes TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.decode_scopes TO pend_indexer;
+GRANT SELECT ON TABLE chain.decode_scopes TO pend_worker;
 GRANT SELECT ON TABLE chain.decode_scopes TO pend_writer;
+GRANT SELECT ON TABLE chain.decoded_calls TO pend_definer;
 GRANT SELECT ON TABLE chain.decoded_calls TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.decoded_calls TO pend_indexer;
+GRANT SELECT ON TABLE chain.decoded_calls TO pend_worker;
 GRANT SELECT ON TABLE chain.decoded_calls TO pend_writer;
+GRANT SELECT ON TABLE chain.decoded_events TO pend_definer;
 GRANT SELECT ON TABLE chain.decoded_events TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.decoded_events TO pend_indexer;
+GRANT SELECT ON TABLE chain.decoded_events TO pend_worker;
 GRANT SELECT ON TABLE chain.decoded_events TO pend_writer;
+GRANT SELECT ON TABLE chain.derivations TO pend_definer;
 GRANT SELECT ON TABLE chain.derivations TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.derivations TO pend_indexer;
+GRANT SELECT ON TABLE chain.derivations TO pend_worker;
 GRANT SELECT ON TABLE chain.derivations TO pend_writer;
+GRANT SELECT ON TABLE chain.factory_children TO pend_definer;
 GRANT SELECT ON TABLE chain.factory_children TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.factory_children TO pend_indexer;
+GRANT SELECT ON TABLE chain.factory_children TO pend_worker;
 GRANT SELECT ON TABLE chain.factory_children TO pend_writer;
+GRANT SELECT ON TABLE chain.facts TO pend_definer;
 GRANT SELECT ON TABLE chain.facts TO pend_explorer;
 GRANT SELECT ON TABLE chain.facts TO pend_indexer;
+GRANT SELECT ON TABLE chain.facts TO pend_worker;
 GRANT SELECT ON TABLE chain.facts TO pend_writer;
+GRANT SELECT ON TABLE chain.fetch_progress TO pend_definer;
 GRANT SELECT ON TABLE chain.fetch_progress TO pend_explorer;
 GRANT SELECT, UPDATE ON TABLE chain.fetch_progress TO pend_indexer;
+GRANT SELECT ON TABLE chain.fetch_progress TO pend_worker;
 GRANT SELECT ON TABLE chain.fetch_progress TO pend_writer;
+GRANT SELECT ON TABLE chain.internal_transfers TO pend_definer;
 GRANT SELECT ON TABLE chain.internal_transfers TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.internal_transfers TO pend_indexer;
+GRANT SELECT ON TABLE chain.internal_transfers TO pend_worker;
 GRANT SELECT ON TABLE chain.internal_transfers TO pend_writer;
+GRANT SELECT ON TABLE chain.logs TO pend_definer;
 GRANT SELECT ON TABLE chain.logs TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.logs TO pend_indexer;
+GRANT SELECT ON TABLE chain.logs TO pend_worker;
 GRANT SELECT ON TABLE chain.logs TO pend_writer;
+GRANT SELECT ON TABLE chain.native_balances TO pend_definer;
 GRANT SELECT ON TABLE chain.native_balances TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.native_balances TO pend_indexer;
+GRANT SELECT ON TABLE chain.native_balances TO pend_worker;
 GRANT SELECT ON TABLE chain.native_balances TO pend_writer;
+GRANT SELECT ON TABLE chain.network_daily TO pend_definer;
 GRANT SELECT ON TABLE chain.network_daily TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.network_daily TO pend_indexer;
+GRANT SELECT ON TABLE chain.network_daily TO pend_worker;
 GRANT SELECT ON TABLE chain.network_daily TO pend_writer;
+GRANT SELECT ON TABLE chain.network_hourly TO pend_definer;
 GRANT SELECT ON TABLE chain.network_hourly TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.network_hourly TO pend_indexer;
+GRANT SELECT ON TABLE chain.network_hourly TO pend_worker;
 GRANT SELECT ON TABLE chain.network_hourly TO pend_writer;
+GRANT SELECT ON TABLE chain.orphaned_blocks TO pend_definer;
 GRANT SELECT ON TABLE chain.orphaned_blocks TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.orphaned_blocks TO pend_indexer;
+GRANT SELECT ON TABLE chain.orphaned_blocks TO pend_worker;
 GRANT SELECT ON TABLE chain.orphaned_blocks TO pend_writer;
+GRANT INSERT, SELECT ON TABLE chain.outbox TO pend_definer;
 GRANT SELECT ON TABLE chain.outbox TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.outbox TO pend_indexer;
+GRANT SELECT ON TABLE chain.outbox TO pend_worker;
 GRANT SELECT ON TABLE chain.outbox TO pend_writer;
+GRANT SELECT ON TABLE chain.pool_flows TO pend_definer;
 GRANT SELECT ON TABLE chain.pool_flows TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.pool_flows TO pend_indexer;
+GRANT SELECT ON TABLE chain.pool_flows TO pend_worker;
 GRANT SELECT ON TABLE chain.pool_flows TO pend_writer;
+GRANT SELECT ON TABLE chain.pool_positions TO pend_definer;
 GRANT SELECT ON TABLE chain.pool_positions TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.pool_positions TO pend_indexer;
+GRANT SELECT ON TABLE chain.pool_positions TO pend_worker;
 GRANT SELECT ON TABLE chain.pool_positions TO pend_writer;
+GRANT SELECT ON TABLE chain.pools TO pend_definer;
 GRANT SELECT ON TABLE chain.pools TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.pools TO pend_indexer;
+GRANT SELECT ON TABLE chain.pools TO pend_worker;
 GRANT SELECT ON TABLE chain.pools TO pend_writer;
+GRANT SELECT ON TABLE chain.proxy_implementations TO pend_definer;
 GRANT SELECT ON TABLE chain.proxy_implementations TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.proxy_implementations TO pend_indexer;
+GRANT SELECT ON TABLE chain.proxy_implementations TO pend_worker;
 GRANT SELECT ON TABLE chain.proxy_implementations TO pend_writer;
+GRANT SELECT ON TABLE chain.quarantined_blocks TO pend_definer;
 GRANT SELECT ON TABLE chain.quarantined_blocks TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.quarantined_blocks TO pend_indexer;
+GRANT SELECT ON TABLE chain.quarantined_blocks TO pend_worker;
 GRANT SELECT ON TABLE chain.quarantined_blocks TO pend_writer;
+GRANT SELECT ON TABLE chain.redecoded_payloads TO pend_definer;
 GRANT SELECT ON TABLE chain.redecoded_payloads TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, TRUNCATE, UPDATE ON TABLE chain.redecoded_payloads TO pend_indexer;
+GRANT SELECT ON TABLE chain.redecoded_payloads TO pend_worker;
 GRANT SELECT ON TABLE chain.redecoded_payloads TO pend_writer;
+GRANT SELECT ON TABLE chain.redecodes TO pend_definer;
 GRANT SELECT ON TABLE chain.redecodes TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.redecodes TO pend_indexer;
+GRANT SELECT ON TABLE chain.redecodes TO pend_worker;
 GRANT SELECT ON TABLE chain.redecodes TO pend_writer;
+GRANT SELECT ON TABLE chain.reorgs TO pend_definer;
 GRANT SELECT ON TABLE chain.reorgs TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.reorgs TO pend_indexer;
+GRANT SELECT ON TABLE chain.reorgs TO pend_worker;
 GRANT SELECT ON TABLE chain.reorgs TO pend_writer;
+GRANT SELECT ON TABLE chain.tip TO pend_definer;
 GRANT SELECT ON TABLE chain.tip TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.tip TO pend_indexer;
+GRANT SELECT ON TABLE chain.tip TO pend_worker;
 GRANT SELECT ON TABLE chain.tip TO pend_writer;
+GRANT SELECT ON TABLE chain.token_balances TO pend_definer;
 GRANT SELECT ON TABLE chain.token_balances TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.token_balances TO pend_indexer;
+GRANT SELECT ON TABLE chain.token_balances TO pend_worker;
 GRANT SELECT ON TABLE chain.token_balances TO pend_writer;
+GRANT SELECT ON TABLE chain.token_metadata TO pend_definer;
 GRANT SELECT ON TABLE chain.token_metadata TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.token_metadata TO pend_indexer;
+GRANT SELECT ON TABLE chain.token_metadata TO pend_worker;
 GRANT SELECT ON TABLE chain.token_metadata TO pend_writer;
+GRANT SELECT ON TABLE chain.token_transfers TO pend_definer;
 GRANT SELECT ON TABLE chain.token_transfers TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.token_transfers TO pend_indexer;
+GRANT SELECT ON TABLE chain.token_transfers TO pend_worker;
 GRANT SELECT ON TABLE chain.token_transfers TO pend_writer;
+GRANT SELECT ON TABLE chain.tokens TO pend_definer;
 GRANT SELECT ON TABLE chain.tokens TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.tokens TO pend_indexer;
+GRANT SELECT ON TABLE chain.tokens TO pend_worker;
 GRANT SELECT ON TABLE chain.tokens TO pend_writer;
+GRANT SELECT ON TABLE chain.traced_blocks TO pend_definer;
 GRANT SELECT ON TABLE chain.traced_blocks TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.traced_blocks TO pend_indexer;
+GRANT SELECT ON TABLE chain.traced_blocks TO pend_worker;
 GRANT SELECT ON TABLE chain.traced_blocks TO pend_writer;
+GRANT SELECT ON TABLE chain.transaction_locations TO pend_definer;
 GRANT SELECT ON TABLE chain.transaction_locations TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.transaction_locations TO pend_indexer;
+GRANT SELECT ON TABLE chain.transaction_locations TO pend_worker;
 GRANT SELECT ON TABLE chain.transaction_locations TO pend_writer;
+GRANT SELECT ON TABLE chain.transactions TO pend_definer;
 GRANT SELECT ON TABLE chain.transactions TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.transactions TO pend_indexer;
+GRANT SELECT ON TABLE chain.transactions TO pend_worker;
 GRANT SELECT ON TABLE chain.transactions TO pend_writer;
+GRANT SELECT ON TABLE chain.unknown_topics TO pend_definer;
 GRANT SELECT ON TABLE chain.unknown_topics TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.unknown_topics TO pend_indexer;
+GRANT SELECT ON TABLE chain.unknown_topics TO pend_worker;
 GRANT SELECT ON TABLE chain.unknown_topics TO pend_writer;
+GRANT SELECT ON TABLE chain.unread_balances TO pend_definer;
 GRANT SELECT ON TABLE chain.unread_balances TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.unread_balances TO pend_indexer;
+GRANT SELECT ON TABLE chain.unread_balances TO pend_worker;
 GRANT SELECT ON TABLE chain.unread_balances TO pend_writer;
+GRANT SELECT ON TABLE chain.unread_codes TO pend_definer;
 GRANT SELECT ON TABLE chain.unread_codes TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.unread_codes TO pend_indexer;
+GRANT SELECT ON TABLE chain.unread_codes TO pend_worker;
 GRANT SELECT ON TABLE chain.unread_codes TO pend_writer;
+GRANT SELECT ON TABLE chain.validator_hourly TO pend_definer;
 GRANT SELECT ON TABLE chain.validator_hourly TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.validator_hourly TO pend_indexer;
+GRANT SELECT ON TABLE chain.validator_hourly TO pend_worker;
 GRANT SELECT ON TABLE chain.validator_hourly TO pend_writer;
+GRANT SELECT ON TABLE chain.validators TO pend_definer;
 GRANT SELECT ON TABLE chain.validators TO pend_explorer;
 GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE chain.validators TO pend_indexer;
+GRANT SELECT ON TABLE chain.validators TO pend_worker;
 GRANT SELECT ON TABLE chain.validators TO pend_writer;
+GRANT SELECT ON TABLE chain.verification TO pend_definer;
 GRANT SELECT ON TABLE chain.verification TO pend_explorer;
 GRANT SELECT, UPDATE ON TABLE chain.verification TO pend_indexer;
+GRANT SELECT ON TABLE chain.verification TO pend_worker;
 GRANT SELECT ON TABLE chain.verification TO pend_writer;
 GRANT SELECT ON TABLE chain_text.abi_state TO pend_explorer;
 GRANT SELECT ON TABLE chain_text.abi_state TO pend_indexer;
@@ -2205,17 +5520,19 @@ GRANT SELECT ON TABLE chain_text.verification TO pend_explorer;
 GRANT SELECT ON TABLE chain_text.verification TO pend_indexer;
 GRANT SELECT ON TABLE chain_text.verification TO pend_writer;
 GRANT SELECT ON TABLE ops.api_keys TO pend_explorer;
+GRANT SELECT ON TABLE ops.migrations TO pend_definer;
 GRANT SELECT ON TABLE ops.migrations TO pend_explorer;
 GRANT SELECT ON TABLE ops.migrations TO pend_indexer;
+GRANT SELECT ON TABLE ops.migrations TO pend_worker;
 GRANT SELECT ON TABLE ops.migrations TO pend_writer;
 
 -- Privileges on what comes later
 
-ALTER DEFAULT PRIVILEGES IN SCHEMA account GRANT DELETE, INSERT, SELECT, UPDATE ON TABLES TO pend_writer;
-ALTER DEFAULT PRIVILEGES IN SCHEMA account GRANT USAGE ON SEQUENCES TO pend_writer;
 ALTER DEFAULT PRIVILEGES IN SCHEMA chain GRANT DELETE, INSERT, SELECT, UPDATE ON TABLES TO pend_indexer;
 ALTER DEFAULT PRIVILEGES IN SCHEMA chain GRANT EXECUTE ON FUNCTIONS TO pend_indexer;
+ALTER DEFAULT PRIVILEGES IN SCHEMA chain GRANT SELECT ON TABLES TO pend_definer;
 ALTER DEFAULT PRIVILEGES IN SCHEMA chain GRANT SELECT ON TABLES TO pend_explorer;
+ALTER DEFAULT PRIVILEGES IN SCHEMA chain GRANT SELECT ON TABLES TO pend_worker;
 ALTER DEFAULT PRIVILEGES IN SCHEMA chain GRANT SELECT ON TABLES TO pend_writer;
 ALTER DEFAULT PRIVILEGES IN SCHEMA chain GRANT USAGE ON SEQUENCES TO pend_indexer;
 ALTER DEFAULT PRIVILEGES IN SCHEMA chain_text GRANT SELECT ON TABLES TO pend_explorer;

@@ -28,6 +28,11 @@ SELECT EXISTS (SELECT FROM chain.blocks);
 -- $1 blocks per chunk
 SELECT chain.partition_facts($1::bigint) AS fact;
 
+-- name: partition_events :exec
+-- Make a hypertable by time of the write side's analytics events.
+-- no parameters
+SELECT account.partition_events();
+
 -- name: resize_chunks :many
 -- From now on a chunk spans this many blocks; the facts it holds for.
 -- $1 blocks per chunk

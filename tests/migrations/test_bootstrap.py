@@ -36,11 +36,14 @@ def test_migrate_as_nobody_asks_for_every_role_and_right_at_once(cluster: Embedd
 
     assert refused.value.statements == (
         'CREATE ROLE "pend_owner" NOLOGIN;',
+        'CREATE ROLE "pend_definer" NOLOGIN;',
         'CREATE ROLE "pend_indexer" NOLOGIN;',
         'CREATE ROLE "pend_writer" NOLOGIN;',
+        'CREATE ROLE "pend_worker" NOLOGIN;',
         'CREATE ROLE "pend_explorer" NOLOGIN;',
         'GRANT "pend_owner" TO "visitor";',
         'GRANT CREATE ON DATABASE "shop" TO "pend_owner";',
+        'GRANT "pend_definer" TO "pend_owner";',
     )
     administer(cluster, *refused.value.statements)
     assert migrate(dsn_as(cluster, "visitor")) == known_migrations(migrations.FOLDER)
@@ -62,9 +65,12 @@ def test_migrate_as_pend_owner_itself_needs_only_the_database(cluster: EmbeddedP
     administer(
         cluster,
         "CREATE ROLE pend_owner LOGIN PASSWORD 'secret'",
+        "CREATE ROLE pend_definer",
         "CREATE ROLE pend_indexer",
         "CREATE ROLE pend_writer",
+        "CREATE ROLE pend_worker",
         "CREATE ROLE pend_explorer",
+        "GRANT pend_definer TO pend_owner",
         "CREATE DATABASE shop OWNER pend_owner",
     )
 

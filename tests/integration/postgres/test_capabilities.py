@@ -21,7 +21,7 @@ async def test_detect_agrees_between_roles_and_drivers(database: str) -> None:
     with bootstrap.connect(database) as session:
         expected = bootstrap.detect(session)
 
-    assert [await asked_as(database, role) for role in (None, *ROLES)] == [expected] * 5
+    assert [await asked_as(database, role) for role in (None, *ROLES)] == [expected] * (1 + len(ROLES))
     assert expected.server_version >= 150000
 
 

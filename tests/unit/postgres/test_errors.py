@@ -12,7 +12,16 @@ from asyncpg import exceptions as asyncpg_exceptions
 from psycopg import errors as psycopg_errors
 
 from postgres import errors
-from postgres.errors import BY_CLASS, BY_SQLSTATE, DatabaseError, Fatal, Retryable, translate, translated
+from postgres.errors import (
+    BY_CLASS,
+    BY_SQLSTATE,
+    DatabaseError,
+    Fatal,
+    Refused,
+    Retryable,
+    translate,
+    translated,
+)
 
 SQLSTATE = re.compile(r"^[0-9A-Z]{5}$")
 
@@ -179,7 +188,9 @@ def test_translated_lets_other_errors_through(error: BaseException) -> None:
 def test_tables_hold_nothing_but_sqlstates_and_branches_of_the_tree() -> None:
     assert all(SQLSTATE.match(sqlstate) for sqlstate in BY_SQLSTATE)
     assert all(len(prefix) == 2 for prefix in BY_CLASS)
-    assert all(issubclass(kind, Retryable | Fatal) for kind in [*BY_SQLSTATE.values(), *BY_CLASS.values()])
+    assert all(
+        issubclass(kind, Retryable | Fatal | Refused) for kind in [*BY_SQLSTATE.values(), *BY_CLASS.values()]
+    )
 
 
 def test_privilege_missing_without_advice_adds_nothing_to_the_message() -> None:
@@ -192,3 +203,13 @@ def test_refused_login_of_libpq_is_told_from_an_absent_server() -> None:
     )
 
     assert isinstance(translate(refused), errors.AccessRefused)
+
+
+def test_translate_a_rule_of_the_schema_says_status_rule_and_why() -> None:
+    raised = psycopg_errors.Error("the deadline was yesterday\nCONTEXT: a function")
+    raised.sqlstate = "PW409"
+
+    refused = translate(raised)
+
+    assert isinstance(refused, Refused)
+    assert (refused.status, refused.rule, refused.why) == (409, "", "the deadline was yesterday")
