@@ -1,0 +1,1 @@
+"""Where encrypted documents lie: a folder or an S3-compatible bucket."""
