@@ -11,7 +11,7 @@ from typing import cast
 import uvloop
 
 from explorer_api.stream.messages import framed
-from explorer_api.stream.serving import BACKLOG
+from service.http.web_sockets import BACKLOG
 
 _TEXT = 0x81
 _PONG = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\npong"

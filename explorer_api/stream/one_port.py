@@ -12,9 +12,10 @@ from explorer_api.app import running
 from explorer_api.settings import ExplorerSettings
 from explorer_api.stream.application import PATH, StreamApplication
 from explorer_api.stream.running import running_stream
-from explorer_api.stream.serving import Server, config_of, listening, serve_until_signal, url_of
+from explorer_api.stream.serving import server_of
 from service.http.asgi import ASGIApp, Receive, Scope, Send
 from service.http.settling import settle
+from service.http.web_sockets import listening, serve_until_signal, url_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,6 @@ async def _serve(settings: ExplorerSettings) -> None:
     bound = listening(settings.http.host, settings.http.port)
     async with running(settings) as edge, running_stream(settings) as (stream, following):
         settle()
-        both = OnePort(edge, stream)
-        server = Server(config_of(both, settings.stream), stream.close)
+        server = server_of(OnePort(edge, stream), stream, settings.stream)
         print(f"explorer on {url_of(bound)}", flush=True)  # noqa: T201  for people and programs
         await serve_until_signal(server, bound, following)
