@@ -11,9 +11,9 @@ class Pool(msgspec.Struct, forbid_unknown_fields=True):
 
     address: str
     title: str | None
-    """Null until Pend names its pools here."""
+    """Of the asset that is offered with it; null where none is."""
     status: str | None
-    """Null likewise."""
+    """active, paused or closed; null likewise."""
     invested: str
     withdrawn: str
     balance: str

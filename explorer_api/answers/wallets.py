@@ -30,4 +30,4 @@ class Wallet(msgspec.Struct, forbid_unknown_fields=True):
     native: NativeBalance | None
     """Null: not asked yet."""
     tier: str | None
-    """What its owner was verified for; null as long as nobody says."""
+    """What its owner was verified for; null for nothing."""

@@ -24,8 +24,8 @@ SELECT t.outbox_sequence AS sequence, t.head_number, t.head_hash, t.finalized_nu
        (
            SELECT coalesce(json_agg(json_build_object(
                'address', '0x' || encode(r.pool, 'hex'),
-               'title', NULL,
-               'status', NULL,
+               'title', named.title,
+               'status', named.status,
                'invested', r.invested::text,
                'withdrawn', r.withdrawn::text,
                'balance', r.balance::text,
@@ -37,6 +37,7 @@ SELECT t.outbox_sequence AS sequence, t.head_number, t.head_hash, t.finalized_nu
                'last_block', r.last_block
            ) ORDER BY r.first_block DESC, r.pool DESC), '[]')
            FROM rows AS r
+           LEFT JOIN account_public.pools AS named ON named.pool = r.pool
        )::text AS data
 FROM chain.tip AS t
 LEFT JOIN chain.derivations AS d ON d.derivation = 'decoded_events';
@@ -83,8 +84,8 @@ SELECT t.outbox_sequence AS sequence, t.head_number, t.head_hash, t.finalized_nu
        NOT EXISTS (SELECT FROM chain.addresses AS a WHERE a.address = $1::bytea AND a.first_block < $2::bigint) AS hint_holds,
        CASE WHEN o.wallets > 0 THEN json_build_object(
            'address', '0x' || encode($1::bytea, 'hex'),
-           'title', NULL,
-           'status', NULL,
+           'title', named.title,
+           'status', named.status,
            'invested', o.invested::text,
            'withdrawn', o.withdrawn::text,
            'balance', (o.invested - o.withdrawn)::text,
@@ -97,7 +98,8 @@ SELECT t.outbox_sequence AS sequence, t.head_number, t.head_hash, t.finalized_nu
        ) END::text AS data
 FROM chain.tip AS t
 CROSS JOIN total AS o
-LEFT JOIN chain.derivations AS d ON d.derivation = 'decoded_events';
+LEFT JOIN chain.derivations AS d ON d.derivation = 'decoded_events'
+LEFT JOIN account_public.pools AS named ON named.pool = $1::bytea;
 
 -- name: select_pool_investors :one
 -- A page of what wallets have put into one pool and taken out of it, the largest balance first.

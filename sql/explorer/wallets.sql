@@ -79,12 +79,13 @@ SELECT t.outbox_sequence AS sequence, t.head_number, t.head_hash, t.finalized_nu
                    'fresh', n.block_number >= coalesce(r.last_block, 0)
                        AND NOT EXISTS (SELECT FROM chain.unread_balances AS u WHERE u.address = r.address)
                ) END,
-               'tier', NULL
+               'tier', owned.tier
            ) ORDER BY r.place), '[]')
            FROM rows AS r
            LEFT JOIN chain.blocks AS f ON f.number = r.first_block AND ($7::bigint[] IS NULL OR f.number = ANY ($7::bigint[]))
            LEFT JOIN chain.blocks AS l ON l.number = r.last_block AND ($7::bigint[] IS NULL OR l.number = ANY ($7::bigint[]))
            LEFT JOIN chain.native_balances AS n ON n.address = r.address
+           LEFT JOIN account_public.wallets AS owned ON owned.wallet = r.address
        )::text AS data
 FROM chain.tip AS t
 LEFT JOIN chain.derivations AS d ON d.derivation = 'addresses';
@@ -122,11 +123,12 @@ SELECT t.outbox_sequence AS sequence, t.head_number, t.head_hash, t.finalized_nu
                    'fresh', n.block_number >= coalesce(a.last_block, 0)
                        AND NOT EXISTS (SELECT FROM chain.unread_balances AS u WHERE u.address = a.address)
                ) END,
-               'tier', NULL
+               'tier', owned.tier
            ) END::text AS data
 FROM chain.tip AS t
 LEFT JOIN chain.derivations AS d ON d.derivation = 'addresses'
 LEFT JOIN chain.addresses AS a ON a.address = $1::bytea
 LEFT JOIN chain.blocks AS f ON f.number = a.first_block AND ($2::bigint[] IS NULL OR f.number = ANY ($2::bigint[]))
 LEFT JOIN chain.blocks AS l ON l.number = a.last_block AND ($2::bigint[] IS NULL OR l.number = ANY ($2::bigint[]))
-LEFT JOIN chain.native_balances AS n ON n.address = a.address;
+LEFT JOIN chain.native_balances AS n ON n.address = a.address
+LEFT JOIN account_public.wallets AS owned ON owned.wallet = a.address;

@@ -2165,9 +2165,9 @@ export interface components {
             /** @description Those that have something in it now. */
             investor_count: number;
             last_block: number;
-            /** @description Null likewise. */
+            /** @description active, paused or closed; null likewise. */
             status: string | null;
-            /** @description Null until Pend names its pools here. */
+            /** @description Of the asset that is offered with it; null where none is. */
             title: string | null;
             /** @description Wallets that ever invested. */
             wallet_count: number;
@@ -2750,7 +2750,7 @@ export interface components {
             nonce: string | null;
             received_count: number;
             sent_count: number;
-            /** @description What its owner was verified for; null as long as nobody says. */
+            /** @description What its owner was verified for; null for nothing. */
             tier: string | null;
             token_transfer_count: number;
             transaction_count: number;
