@@ -11,7 +11,15 @@ from postgres.pool import DatabaseSettings
 from service.http.sections import KIB, HttpSection
 from service.rate_limits import Allowed
 from service.redis import RedisSettings
-from service.sections import MIB, DatabaseSection, HttpUrl, LogSection, NodeSection, RedisSection
+from service.sections import (
+    MIB,
+    DatabaseSection,
+    HttpUrl,
+    LogSection,
+    NodeSection,
+    RedisSection,
+    sections_beside,
+)
 from service.settings import Section, Settings, comma_separated
 
 _NODE_SHARE, _NODE_CONNECT_S = 0.4, 2.0
@@ -181,9 +189,7 @@ class AskedNodeSection(NodeSection):
 
 
 class ExplorerSettings(Settings):
-    other_programs = frozenset(
-        {"relay", "follow", "backfill", "derive", "decode", "fetched", "verify", "metrics"}
-    )
+    other_programs = sections_beside("pend-explorer")
 
     database: DatabaseSection
     redis: RedisSection = RedisSection()

@@ -13,7 +13,15 @@ from pydantic import Field
 from node.settings import NodeSettings
 from postgres.pool import DatabaseSettings
 from service.redis import RedisSettings
-from service.sections import MIB, DatabaseSection, Folder, LogSection, NodeSection, RedisSection
+from service.sections import (
+    MIB,
+    DatabaseSection,
+    Folder,
+    LogSection,
+    NodeSection,
+    RedisSection,
+    sections_beside,
+)
 from service.settings import Section, Settings
 
 
@@ -171,7 +179,7 @@ class MetricsSection(Section):
 
 
 class IndexerSettings(Settings):
-    other_programs = frozenset({"http", "stream", "cache", "limits", "queries"})
+    other_programs = sections_beside("pend-index")
 
     database: DatabaseSection
     node: NodeSection

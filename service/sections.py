@@ -11,6 +11,23 @@ from service.redis import RedisSettings
 from service.settings import Section, UrlSecret, comma_separated
 
 MIB = 1024 * 1024
+
+_OF_PROGRAMS = {
+    "pend-index": frozenset(
+        {"relay", "follow", "backfill", "derive", "decode", "fetched", "verify", "metrics"}
+    ),
+    "pend-explorer": frozenset({"http", "stream", "cache", "limits", "queries"}),
+    "pend-write": frozenset(
+        {"write", "sign_in", "encryption", "storage", "sender", "audit", "protection", "worker"}
+    ),
+}
+
+
+def sections_beside(program: str) -> frozenset[str]:
+    """Sections that only other programs have: one file and one environment may serve them all."""
+    return frozenset().union(*(names for other, names in _OF_PROGRAMS.items() if other != program))
+
+
 _TLS_KEYS = ("sslmode", "sslrootcert", "sslcert", "sslkey")
 
 

@@ -63,8 +63,10 @@ def document(app: Litestar, of: Description) -> dict[str, Any]:
     schema["openapi"] = "3.1.0"
     _drop_made_up(schema)
     components = schema.setdefault("components", {}).setdefault("schemas", {})
+    problem, parts = _problem_schemas(of)
+    components |= parts
     _describe_fields(components, of.packages)
-    components["ProblemDetails"] = _problem_schema(of)
+    components["ProblemDetails"] = problem
     examples = {} if of.examples is None or not of.examples.is_file() else json.loads(of.examples.read_text())
     for path in schema["paths"].values():
         for operation in path.values():
@@ -112,14 +114,15 @@ def _complete(operation: dict[str, Any], of: Description, example: Any) -> None:
         }
 
 
-def _problem_schema(of: Description) -> dict[str, Any]:
+def _problem_schemas(of: Description) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a problem is, and by name what it is made of."""
     (_, components) = msgspec.json.schema_components(
         [of.problems], ref_template="#/components/schemas/{name}"
     )
-    described: dict[str, Any] = components[of.problems.__name__]
+    described: dict[str, Any] = components.pop(of.problems.__name__)
     for name, said in _field_docstrings(of.problems).items():
         described["properties"][name]["description"] = said
-    return described
+    return described, components
 
 
 def _describe_fields(components: dict[str, Any], packages: tuple[str, ...]) -> None:

@@ -6,9 +6,10 @@ Its defaults are traps: 1,024 connections a worker, idle ones closed after 30 s 
 import os
 import socket
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, ExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack
 from tempfile import TemporaryDirectory
 
+import structlog
 from granian.constants import Interfaces, Loops, RuntimeModes
 from granian.http import HTTP1Settings
 from granian.server import Server as Granian
@@ -17,6 +18,8 @@ from service.http.asgi import ASGIApp, Receive, Scope, Send
 from service.http.metrics import FOLDER_VARIABLE
 from service.http.settling import settle
 from service.open_files import raise_limit
+
+log = structlog.get_logger(__name__)
 
 _BACKLOG = 4_096
 _BACKPRESSURE = 30_000
@@ -40,7 +43,13 @@ class LazyApplication:
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
-        async with self._running() as self._application:
+        async with AsyncExitStack() as stack:
+            try:
+                self._application = await stack.enter_async_context(self._running())
+            except Exception as error:
+                # The server says nothing of it, and starts another worker.
+                log.exception("the application does not start", reason=str(error))
+                raise
             settle()
             await send({"type": "lifespan.startup.complete"})
             await receive()
