@@ -1,4 +1,4 @@
-# The indexer and the explorer as one image: built in one stage, run in another without compiler, pip or root.
+# The indexer, the explorer and the write API as one image: built in one stage, run in another without compiler, pip or root.
 # Python 3.12 because every locked package ships a wheel for it.
 FROM python:3.12.12-slim-bookworm AS build
 
@@ -20,11 +20,13 @@ COPY sql sql
 COPY migrations migrations
 COPY indexer indexer
 COPY explorer_api explorer_api
+COPY write_api write_api
 COPY devnet devnet
 RUN /opt/pend/bin/pip install --no-index --no-deps --no-build-isolation . \
     && /opt/pend/bin/pip uninstall --yes setuptools pip \
     && /opt/pend/bin/pend-index --help >/dev/null 2>&1 \
-    && /opt/pend/bin/pend-explorer --help >/dev/null 2>&1
+    && /opt/pend/bin/pend-explorer --help >/dev/null 2>&1 \
+    && /opt/pend/bin/pend-write --help >/dev/null 2>&1
 
 
 FROM python:3.12.12-slim-bookworm
@@ -35,6 +37,9 @@ LABEL org.opencontainers.image.title="pend-indexer" \
 
 RUN groupadd --system --gid 10001 pend \
     && useradd --system --uid 10001 --gid pend --no-create-home --home-dir /nonexistent pend
+
+# Keys and documents of the write API: a volume that is mounted here belongs to who runs.
+RUN install --directory --owner=pend --group=pend --mode=0700 /var/lib/pend
 
 COPY --from=build /opt/pend /opt/pend
 

@@ -19,13 +19,14 @@ from evm.extra_data import decode_qbft
 from evm.primitives import hex_to_bytes
 from explorer_api.settings import ExplorerSettings
 from indexer.settings import IndexerSettings
+from write_api.settings import WriteSettings
 
 ROOT = Path(__file__).parents[2]
 BESU = ROOT / "deploy" / "besu"
 VALIDATORS = (1, 2, 3, 4)
 
-# Ends by itself when the schema is there; the others run on and must say whether they are well.
-ONE_SHOT = "migrate"
+# End by themselves when the schema or the keys are there; the others run on and must say whether they are well.
+ONE_SHOT = {"migrate", "write-keys"}
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +84,7 @@ def test_compose_images_are_pinned_to_a_full_version(compose: dict[str, Any]) ->
 
 def test_compose_services_that_stay_have_a_health_check_and_restart(compose: dict[str, Any]) -> None:
     for name, service in compose["services"].items():
-        if name == ONE_SHOT:
+        if name in ONE_SHOT:
             assert service["restart"] == "no"
             continue
         assert service["restart"] == "unless-stopped", name
@@ -122,7 +123,8 @@ def test_compose_mounts_files_that_exist_and_named_volumes_that_are_declared(com
 
 
 def test_compose_containers_of_the_indexer_have_no_privileges(compose: dict[str, Any]) -> None:
-    for name in ("migrate", "indexer", "explorer", "explorer-stream"):
+    ours = ("migrate", "indexer", "explorer", "explorer-stream")
+    for name in (*ours, "write-keys", "write", "write-live", "worker"):
         service = compose["services"][name]
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
@@ -187,6 +189,34 @@ def test_prometheus_scrapes_both_explorers(compose: dict[str, Any]) -> None:
     assert f"explorer-stream:{environment['PEND_STREAM__PORT']}" in targets
 
 
+@pytest.mark.parametrize(
+    ("name", "role"), [("write", "pend_writer"), ("write-live", "pend_writer"), ("worker", "pend_worker")]
+)
+def test_settings_of_the_compose_write_api_are_accepted_each_under_its_role(
+    compose: dict[str, Any], name: str, role: str
+) -> None:
+    settings = WriteSettings.model_validate(_sections(compose["services"][name]["environment"]))
+    assert settings.database.role == role
+    folder = compose["services"][name]["volumes"][0].partition(":")[2]
+    kept = (
+        settings.encryption.keys_file,
+        settings.sign_in.keys_file,
+        settings.storage.folder,
+        settings.audit.anchor_file,
+    )
+    assert {str(path.parent) for path in kept} == {folder}
+
+
+def test_prometheus_scrapes_the_write_api(compose: dict[str, Any]) -> None:
+    scraped = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())
+    targets = {
+        t for job in scraped["scrape_configs"] for part in job["static_configs"] for t in part["targets"]
+    }
+    environment = compose["services"]["write"]["environment"]
+    assert f"write:{environment['PEND_WRITE__PORT']}" in targets
+    assert f"write-live:{environment['PEND_WRITE__LIVE_PORT']}" in targets
+
+
 def test_docker_compose_accepts_the_file() -> None:
     command = _compose_command()
     if command is None:
@@ -200,6 +230,7 @@ def test_docker_compose_accepts_the_file() -> None:
     assert set(yaml.safe_load(checked.stdout)["services"]) == {
         *(f"besu-{index}" for index in VALIDATORS),
         *("database", "redis", "migrate", "indexer", "explorer", "explorer-stream", "proxy", "prometheus"),
+        *("write-keys", "write", "write-live", "worker"),
     }
 
 
@@ -293,7 +324,7 @@ def _variables() -> set[str]:
     """Every environment variable that a program knows."""
     return {
         f"PEND_{section}__{key}".upper()
-        for settings in (IndexerSettings, ExplorerSettings)
+        for settings in (IndexerSettings, ExplorerSettings, WriteSettings)
         for section, field in settings.model_fields.items()
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
         for key in field.annotation.model_fields
