@@ -1,0 +1,1 @@
+"""The worker beside the API: what no request waits for."""
