@@ -1,0 +1,1 @@
+"""A development database, filled as people would fill it: the same for the same seed."""
