@@ -2,7 +2,16 @@
 
 import re
 
-from tests.mutation import bounding, checking, deriving, exploring, relaying, storing
+from tests.mutation import (
+    auditing,
+    bounding,
+    checking,
+    deriving,
+    exploring,
+    isolating,
+    relaying,
+    storing,
+)
 from tests.mutation.mutation import Mutation, function_of
 
 MUTATIONS: tuple[Mutation, ...] = (
@@ -23,6 +32,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     *bounding.OUTBOX_ORDER,
     *relaying.RELAYED,
     *exploring.SERVED,
+    *isolating.ISOLATED,
+    *auditing.ACCOUNTED,
 )
 
 _PLACE = re.compile(r"(<!-- mutations -->\n).*?(<!-- /mutations -->)", re.DOTALL)

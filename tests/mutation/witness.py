@@ -11,7 +11,19 @@ import msgspec
 import pytest
 
 REPORT_VARIABLE = "PEND_TEST_MUTATION_REPORT"
-OURS = ("evm", "postgres", "node", "service", "indexer", "devnet", "sql", "migrations", "tests")
+OURS = (
+    "evm",
+    "postgres",
+    "node",
+    "service",
+    "indexer",
+    "explorer_api",
+    "write_api",
+    "devnet",
+    "sql",
+    "migrations",
+    "tests",
+)
 
 _ended: list["Ended"] = []
 
