@@ -1,6 +1,8 @@
 """Access tokens: JWTs of RFC 9068, signed with Ed25519 and with nothing else, whatever their header says."""
 
 import re
+import time
+from collections import OrderedDict
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Literal, NoReturn
 from uuid import UUID, uuid4
@@ -15,6 +17,8 @@ Kind = Literal["user", "admin"]
 
 TOKEN_BYTES_MAX: Final = 2048
 _LEEWAY_S: Final = 5
+_KEPT_S: Final = 15.0
+_KEPT_MAX: Final = 10_000
 _TIME_MAX: Final = 253_402_300_799  # the last second of year 9999
 _TYPE: Final = "at+jwt"
 _TOKEN: Final = re.compile(r"([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
@@ -70,6 +74,7 @@ class AccessTokens:
         self._issuer = issuer
         self._audience = audience
         self._header = msgspec.json.Decoder(_Header)
+        self._kept: OrderedDict[str, tuple[AccessClaims, float]] = OrderedDict()
 
     def issue(self, subject: UUID, kind: Kind, session: UUID, session_version: int, now: datetime) -> str:
         issued_at = int(now.timestamp())
@@ -89,7 +94,22 @@ class AccessTokens:
         return jwt.encode(claims, key.private, algorithm="EdDSA", headers={"kid": key.kid, "typ": _TYPE})
 
     def verify(self, token: str) -> AccessClaims:
-        """The claims of a token of ours that is valid now. Raises `TokenRefused` or `TokenExpired`."""
+        """The claims of a token of ours that is valid now. Raises `TokenRefused` or `TokenExpired`.
+
+        One that was verified is remembered for some seconds, never for longer than it holds: its session is
+        checked with every request all the same.
+        """
+        kept = self._kept.get(token)
+        if kept is not None and time.monotonic() < kept[1]:
+            return kept[0]
+        found = self._verify(token)
+        lives_s = (found.expires_at - datetime.now(UTC)).total_seconds()
+        self._kept[token] = found, time.monotonic() + min(_KEPT_S, lives_s)
+        if len(self._kept) > _KEPT_MAX:
+            self._kept.popitem(last=False)
+        return found
+
+    def _verify(self, token: str) -> AccessClaims:
         if len(token) > TOKEN_BYTES_MAX:
             raise TokenRefused(f"{len(token)} characters, at most {TOKEN_BYTES_MAX} are read")
         parts = _TOKEN.fullmatch(token)

@@ -1,0 +1,1 @@
+"""The write API: users, KYC, assets, investments, administration."""

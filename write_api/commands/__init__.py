@@ -1,0 +1,1 @@
+"""Commands of pend-write, one file each."""
