@@ -18,6 +18,7 @@ from indexer.demo.stage import Stage, set_stage
 from indexer.demo.summary import Check, as_text
 from indexer.demo.view import Scene, View, clock, figures
 from indexer.demo.watch import Observation, Watch
+from indexer.demo.write_side import WriteSide, start_write_side
 from service.redaction import redact
 
 _LOOK_EVERY_S = 0.5
@@ -68,7 +69,9 @@ class Performance:
             first = self._backfill(stage, launcher)
             daemon = self._start_daemon(stage, launcher, stack, first)
             explorer = self._start_explorer(stage, launcher, stack)
+            write_side = self._start_write_side(stage, launcher, stack)
             self._follow(stage, launcher, daemon)
+            self._ask_write_side(write_side)
             self._end(stage, launcher, daemon, first, explorer)
             self.view.close()
             self.view.say(as_text(self._checks, self._seen))
@@ -130,6 +133,18 @@ class Performance:
         self._say(f"explorer: {explorer.url}")
         self.view.open_page(explorer.url)
         return explorer
+
+    def _start_write_side(self, stage: Stage, launcher: Launcher, stack: ExitStack) -> WriteSide:
+        self._phase = "starting the write API"
+        write_side = start_write_side(stage.environment, launcher, stack)
+        self._look_at = (*self._look_at, ("write API", f"{write_side.url}/api/v1/docs"))
+        self._say(f"write API: {write_side.url}/api/v1/docs")
+        return write_side
+
+    def _ask_write_side(self, write_side: WriteSide) -> None:
+        """What a wallet meets that was never seen before."""
+        met = write_side.signs_in()
+        self._claim("write API", holds=met.holds, detail=met.detail)
 
     def _follow(self, stage: Stage, launcher: Launcher, daemon: Child) -> None:
         """Until the time is over, Ctrl-C, the daemon's own end, or the alarm that was asked for."""
