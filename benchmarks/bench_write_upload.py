@@ -12,8 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
+import aiohttp
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from benchmarks.accounts import Accounts, accounts
+from benchmarks.bench_explorer_mix import rss_bytes
+from benchmarks.bench_write_invest import write_api
+from benchmarks.http_load import Served
 from benchmarks.report import Figures, Report, note, options
 from write_api.encryption.documents import Decrypted, Encrypted
 from write_api.storage.keys import document_key
@@ -27,6 +32,7 @@ MIB = 1024 * 1024
 _PIECE_BYTES = 64 * 1024  # as an HTTP server hands them on
 _WHOLE = "stream: multipart, sniffed, stored"
 _TIMES, _QUICK_TIMES = 7, 1
+UPLOADS = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +152,9 @@ def main() -> None:
         way = Way(open_folder(Path(folder) / "documents"), size)
         measured = asyncio.run(_measure(way, given.rounds, _QUICK_TIMES if given.quick else _TIMES))
     _write(report, measured, size)
+    with accounts(quick=True) as data, write_api(data, protection__enabled=False) as served:
+        sent = asyncio.run(_over_http(served, data, size, 3 if given.quick else UPLOADS))
+    _write_http(report, sent, size)
     report.finish(given)
 
 
@@ -177,6 +186,51 @@ async def _measure(way: Way, rounds: int, times: int) -> Measured:
             + ", ".join(f"{a} {b[-1] * 1e3:.1f} ms" for a, b in measured.seconds.items())
         )
     return measured
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Uploads over HTTP: seconds of each, and what the server's memory grew by at most, in bytes."""
+
+    seconds: tuple[float, ...]
+    grown: int
+
+
+async def _over_http(served: Served, data: Accounts, size: int, uploads: int) -> Sent:
+    """One after the other, each by another user, after one that is not counted."""
+    content = b"\xff\xd8\xff" + os.urandom(size - 5) + b"\xff\xd9"
+    seconds: list[float] = []
+    before = most = 0
+    async with aiohttp.ClientSession(served.url) as session:
+        for number, token in enumerate(data.user_tokens(uploads + 1)):
+            form = aiohttp.FormData()
+            form.add_field("document_type", "passport")
+            form.add_field("file", content, filename="passport.jpg", content_type="image/jpeg")
+            begun = time.perf_counter()
+            sending = asyncio.create_task(
+                session.post("/api/v1/kyc/documents", data=form, headers={"authorization": f"Bearer {token}"})
+            )
+            while not sending.done():
+                await asyncio.wait({sending}, timeout=0.005)
+                most = max(most, rss_bytes(served.pid))
+            async with sending.result() as answer:
+                if answer.status != 201:
+                    raise RuntimeError(f"the API answered {answer.status}: {await answer.text()}")
+            if number == 0:
+                before = most = rss_bytes(served.pid)
+            else:
+                seconds.append(time.perf_counter() - begun)
+    return Sent(tuple(seconds), most - before)
+
+
+def _write_http(report: Report, sent: Sent, size: int) -> None:
+    rates = Figures(tuple(size / each / MIB for each in sent.seconds))
+    report.say(
+        f"## Over HTTP\n\n{len(sent.seconds)} uploads of {size:,} bytes to a running API, session, row-level "
+        f"security and audit included: {rates.show()} MiB/s. The processes of the server grew by "
+        f"{sent.grown / MIB:.1f} MiB at most while they came."
+    )
+    report.data["http"] = {"seconds": sent.seconds, "grown_bytes": sent.grown}
 
 
 async def _timed(side: Side) -> float:

@@ -5,7 +5,6 @@ from typing import Any
 
 from litestar import Request
 
-from service.http.asgi import Scope
 from write_api.credentials.access_tokens import AccessClaims, AccessTokens, TokenExpired, TokenRefused
 from write_api.problems import NotSignedIn
 
@@ -62,9 +61,4 @@ def signed_in_by(token: str, request_id: str, address: str, agent: str, tokens: 
 def caller(request: Request[Any, Any, Any]) -> Caller:
     """The caller of a request, as the edge found it."""
     found: Caller = request.scope["pend.caller"]  # type: ignore[typeddict-item]
-    return found
-
-
-def of_scope(scope: Scope) -> Caller:
-    found: Caller = scope["pend.caller"]
     return found

@@ -133,7 +133,9 @@ def test_demo_two_at_once_hold_every_claim_and_leave_nothing(tmp_path: Path) -> 
         assert exit_codes == {"qbft": 0, "clique": 0}, outputs
         for demo in demos.values():
             demo.leaves_nothing()
-    usual = dict.fromkeys(("backfill", "follow", "lag", "derive", "explorer", "daemon stops", "verify"), "ok")
+    usual = dict.fromkeys(
+        ("backfill", "follow", "write API", "lag", "derive", "explorer", "daemon stops", "verify"), "ok"
+    )
     assert claims(outputs["qbft"]) == usual
     assert claims(outputs["clique"]) == {**usual, "reorgs": "ok"}
     assert "reorg: " in outputs["clique"]
@@ -150,7 +152,7 @@ def test_demo_on_qbft_asked_for_a_changed_hash_shows_the_alarm(tmp_path: Path) -
     assert "ALARM: the daemon stopped by itself with exit code 6" in demo.output()
     assert re.search(r"block \d+ is final with hash 0x", demo.output())
     assert claims(demo.output()) == dict.fromkeys(
-        ("backfill", "follow", "alarm", "explorer", "verify", "evidence"), "ok"
+        ("backfill", "follow", "write API", "alarm", "explorer", "verify", "evidence"), "ok"
     )
 
 

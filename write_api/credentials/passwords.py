@@ -88,13 +88,6 @@ class Passwords:
         matches = await self._off_loop(lambda: self._matches(self._dummy if stored is None else stored, text))
         return matches and stored is not None and readable
 
-    def needs_rehash(self, stored: str) -> bool:
-        """Whether it was made at another cost than the present one."""
-        try:
-            return self._hasher.check_needs_rehash(stored)
-        except InvalidHashError as error:
-            raise PasswordHashInvalid from error
-
     def _matches(self, stored: str, password: bytes) -> bool:
         try:
             return self._hasher.verify(stored, password)

@@ -39,12 +39,5 @@ def open_sealed(data_key: bytes, data_key_id: UUID, sealed: bytes, *, row: str, 
         raise SealBroken(row, column, "it was altered, or moved from another row or column") from None
 
 
-def key_id_of(sealed: bytes) -> UUID:
-    """The data key that opens it; not proven until it is opened."""
-    if len(sealed) < OVERHEAD_BYTES or sealed[0] != VERSION:
-        raise SealBroken("unknown", "unknown", "it is not a sealed value")
-    return UUID(bytes=sealed[1:_KEY_ID_END])
-
-
 def _bound(head: bytes, row: str, column: str) -> bytes:
     return head + b"".join(len(part).to_bytes(4, "big") + part for part in (row.encode(), column.encode()))

@@ -35,11 +35,6 @@ class Upload:
     fields: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_raw(body: AsyncIterator[bytes], *, filename: str, content_type: str, limits: Limits) -> Upload:
-    """A body that is the file itself."""
-    return Upload(filename, content_type, _bounded(body, limits.body_bytes_max))
-
-
 async def read_multipart(
     body: AsyncIterator[bytes], content_type: str, limits: Limits, *, file_field: str = "file"
 ) -> Upload:

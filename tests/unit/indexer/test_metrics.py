@@ -171,7 +171,7 @@ def _rules() -> list[dict[str, object]]:
 def test_prometheus_configuration_scrapes_the_default_port_and_loads_the_rules() -> None:
     configuration = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text(encoding="utf-8"))
     assert set(configuration) == {"global", "rule_files", "scrape_configs"}
-    (job, _) = configuration["scrape_configs"]  # the other is the explorer's
+    job, *_ = configuration["scrape_configs"]  # the others are of the other programs
     assert job["job_name"] == "pend-indexer"
     assert job["static_configs"] == [{"targets": ["indexer:9464"]}]
     assert [(PROMETHEUS / name).is_file() for name in configuration["rule_files"]] == [True]

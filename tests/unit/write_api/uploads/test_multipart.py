@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.streams import cut, cuts, joined, streamed
 from write_api.uploads.errors import UploadError, UploadMalformed, UploadTooLarge
-from write_api.uploads.multipart import Limits, read_multipart, read_raw
+from write_api.uploads.multipart import Limits, read_multipart
 
 _LIMITS = Limits(body_bytes_max=1_000_000)
 _TYPE = "multipart/form-data; boundary=XX"
@@ -212,14 +212,3 @@ async def test_file_is_handed_on_while_it_arrives() -> None:
     assert len(arrived) == 2
     assert upload.fields == {"a": "1"}
     assert (await joined(upload.chunks)).endswith(b"more")
-
-
-async def test_raw_body_is_the_file_within_its_bound() -> None:
-    upload = read_raw(
-        streamed([b"ab", b"c"]), filename="a.pdf", content_type="application/pdf", limits=Limits(3)
-    )
-    assert (upload.filename, upload.declared_type, upload.fields) == ("a.pdf", "application/pdf", {})
-    assert await joined(upload.chunks) == b"abc"
-    upload = read_raw(streamed([b"ab", b"cd"]), filename="", content_type="", limits=Limits(3))
-    with pytest.raises(UploadTooLarge):
-        await joined(upload.chunks)
