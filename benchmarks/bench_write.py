@@ -2,7 +2,6 @@
 
 import json
 import random
-import re
 import subprocess
 import sys
 import tempfile
@@ -16,7 +15,7 @@ from uuid import uuid4
 from benchmarks import chain
 from benchmarks.accounts import SESSIONS, WORDS, Accounts, accounts, named
 from benchmarks.bench_follow import percentile
-from benchmarks.bench_write_invest import write_api
+from benchmarks.bench_write_invest import spelt, write_api
 from benchmarks.http_load import CLIENT_CORES, Served
 from benchmarks.report import Figures, Report, note, options
 from postgres.embedded import binaries
@@ -143,7 +142,7 @@ def _enter(kind: str, session: str) -> str:
 def _through_the_api(served: Served, kinds: list[Kind], folder: Path, run_s: float) -> None:
     order = folder / f"order-{uuid4().hex}.json"
     mix = {kind.name: {"weight": kind.weight, "asked": kind.asked} for kind in kinds}
-    asked = {"url": served.url, "mix": mix, "per_s": PER_S, "run_s": run_s, "warm_s": WARM_S, "seed": 2}
+    asked = {"url": served.url, "mix": mix, "per_s": PER_S, "run_s": run_s, "warm_s": WARM_S, "at_once": 64}
     order.write_text(json.dumps(asked))
     command = ["taskset", "-c", CLIENT_CORES, sys.executable, "-m", "benchmarks.write_load", str(order)]
     seen = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
@@ -163,7 +162,7 @@ def _through_pgbench(data: Accounts, kinds: list[Kind], folder: Path, run_s: flo
             lines = [
                 "BEGIN",
                 kind.enter[number % len(kind.enter)],
-                *(_spelt(*each) for each in statements),
+                *(spelt(*each) for each in statements),
                 "COMMIT",
             ]
             script.write_text("".join(f"{line};\n" for line in lines))
@@ -187,11 +186,6 @@ def _through_pgbench(data: Accounts, kinds: list[Kind], folder: Path, run_s: flo
             taken[owner[int(parts[3])].name].append(int(parts[2]) / 1000)
     for kind in kinds:
         kind.beside_ms.append(taken[kind.name])
-
-
-def _spelt(query: Query, arguments: tuple[str, ...]) -> str:
-    text = re.sub(r"\$(\d+)", lambda found: arguments[int(found[1]) - 1], query.sql)
-    return " ".join(line for line in text.splitlines() if not line.strip().startswith("--"))
 
 
 def _write(report: Report, kinds: list[Kind], data: Accounts) -> None:

@@ -26,6 +26,8 @@ from benchmarks.bench_follow import percentile
 from benchmarks.http_load import CLIENT_CORES, Served, serving
 from benchmarks.report import Figures, Report, note, options
 from postgres.embedded import binaries
+from postgres.queries import Query
+from write_api.acting import queries
 
 AT_ONCE = 16
 RUN_S, QUICK_RUN_S, WARM_S = 15.0, 3.0, 2.0
@@ -42,14 +44,30 @@ _TRANSACTION = r"""
 BEGIN;
 SELECT * FROM account.enter_user(md5('session' || :u)::uuid, 1, 'bench', '127.0.0.1');
 SELECT * FROM account.claim_idempotency_key(md5('user' || :u)::uuid::text, :k::text, sha256('bench'));
-INSERT INTO account.investments (user_id, asset_id, amount, currency)
-VALUES (md5('user' || :u)::uuid, md5('asset' || (:a - :a % 20 + 1))::uuid, 1, 'PEND')
-RETURNING *;
+{insert} \gset
+{select};
 SELECT account.keep_idempotent_answer(
     md5('user' || :u)::uuid::text, :k::text, 201, sha256('head'), sha256('body')
 );
 COMMIT;
 """
+
+
+def _transaction(data: Accounts) -> str:
+    insert = spelt(
+        queries.insert_investment,
+        ("md5('user' || :u)::uuid", "md5('asset' || (:a - :a % 20 + 1))::uuid", "1", "'PEND'"),
+    )
+    select = spelt(queries.select_investments, ("ARRAY[:id::uuid]",))
+    return _TRANSACTION.format(
+        sessions=min(SESSIONS, data.users), assets=data.assets - 20, insert=insert, select=select
+    )
+
+
+def spelt(query: Query, arguments: tuple[str, ...]) -> str:
+    """The query with SQL in place of its parameters, on one line."""
+    text = re.sub(r"\$(\d+)", lambda found: arguments[int(found[1]) - 1], query.sql)
+    return " ".join(line for line in text.splitlines() if not line.strip().startswith("--"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +147,7 @@ def _questions(data: Accounts, many: int, *, scarce: bool = False) -> list[Any]:
 
 def _through_pgbench(data: Accounts, folder: Path, run_s: float) -> Rate:
     script = folder / "invest.sql"
-    script.write_text(_TRANSACTION.format(sessions=min(SESSIONS, data.users), assets=data.assets - 20))
+    script.write_text(_transaction(data))
     logs = folder / f"pgbench-{uuid4().hex}"
     done = subprocess.run(
         [

@@ -6,6 +6,7 @@ import signal
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests.database import (
     connection,
@@ -35,6 +36,12 @@ __all__ = [
     "timescale_database",
     "timescale_home",
 ]
+
+
+# Fast by default; HYPOTHESIS_PROFILE=thorough tries five times as many.
+settings.register_profile("suite", max_examples=40)
+settings.register_profile("thorough", max_examples=200)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 
 def pytest_configure() -> None:

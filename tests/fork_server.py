@@ -1,6 +1,6 @@
-"""Processes of `python -m indexer` that need not read its modules first: that takes longer than what most do.
+"""Processes of our programs that need not read their modules first: that takes longer than what most do.
 
-A server reads them once and forks. What it forks has an environment, a folder, a session, pipes and an exit of
+A server for each program reads them once and forks. What it forks has an environment, a folder, a session, pipes and an exit of
 its own, and runs the module as `-m` would. The acceptance tests start the interpreter itself.
 """
 
@@ -11,19 +11,39 @@ import importlib
 import json
 import os
 import runpy
+import select
 import selectors
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 
 from tests.shared_server import REPOSITORY
 
-_READ_BEFORE = ("run", "backfill", "status", "verify", "rebuild", "redecode", "abi", "db")
+INDEXER, WRITE_API = "indexer", "write_api"
+_READ_BEFORE = {
+    INDEXER: tuple(
+        f"indexer.commands.{name}"
+        for name in ("run", "backfill", "status", "verify", "rebuild", "redecode", "abi", "db")
+    ),
+    WRITE_API: (
+        "write_api.serving",
+        "write_api.live.serving",
+        "write_api.working.tasks",
+        "write_api.seeding",
+        *(f"write_api.commands.{name}" for name in ("admin", "audit", "db", "keys", "live", "serve", "work")),
+    ),
+}
+
+
+_ASKING = threading.Lock()
 
 
 @dataclass(slots=True)
@@ -55,17 +75,83 @@ class Forked:
 async def fork(arguments: Sequence[str], environment: Mapping[str, str]) -> Forked:
     """`python -m indexer …` in `/`, where no pend.toml lies, in a session of its own, with two pipes to write to."""
     pipes = [os.pipe() for _ in range(3)]
-    request = json.dumps([list(arguments), dict(environment)]).encode()
-    server = _server()
-    socket.send_fds(server, [len(request).to_bytes(4, "big")], [write for _, write in pipes])
-    server.sendall(request)
-    for _, write in pipes:
-        os.close(write)
-    pid = int.from_bytes(_read(server, 4), "big")
+    pid = _ask(INDEXER, arguments, environment, [write for _, write in pipes])
     stdout, stderr, told = [await _reader(read) for read, _ in pipes]
     forked = Forked(pid, stdout, stderr)
     forked.watch(told)
     return forked
+
+
+class Spawned:
+    """The part of `subprocess.Popen` that tests use."""
+
+    def __init__(self, pid: int, told: int) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+        self._told = told
+
+    def poll(self) -> int | None:
+        return self._look(0.0)
+
+    def wait(self, timeout: float | None = None) -> int:
+        if (code := self._look(timeout)) is None:
+            raise subprocess.TimeoutExpired(str(self.pid), timeout or 0.0)
+        return code
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def _look(self, timeout: float | None) -> int | None:
+        if self.returncode is None and select.select([self._told], [], [], timeout)[0]:
+            told = os.read(self._told, 16)
+            os.close(self._told)
+            self.returncode = int(told)
+        return self.returncode
+
+
+def spawn(program: str, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> Spawned:
+    """`python -m program …` in `/`, in a session of its own, with both outputs appended to `log`."""
+    told, tells = os.pipe()
+    with log.open("ab") as output:
+        pid = _ask(program, arguments, environment, [os.dup(output.fileno()), os.dup(output.fileno()), tells])
+    return Spawned(pid, told)
+
+
+def run(
+    program: str, arguments: Sequence[str], environment: Mapping[str, str], timeout_s: float
+) -> "subprocess.CompletedProcess[str]":
+    """The same to its end, with what it wrote."""
+    told, tells = os.pipe()
+    with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        outputs = [os.dup(stdout.fileno()), os.dup(stderr.fileno())]
+        process = Spawned(_ask(program, arguments, environment, [*outputs, tells]), told)
+        try:
+            code = process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        stdout.seek(0)
+        stderr.seek(0)
+        return subprocess.CompletedProcess(
+            [program, *arguments], code, stdout.read().decode(), stderr.read().decode()
+        )
+
+
+def _ask(program: str, arguments: Sequence[str], environment: Mapping[str, str], files: list[int]) -> int:
+    """Fork with stdout, stderr and where the end is told, which are closed here; the process."""
+    request = json.dumps([list(arguments), dict(environment)]).encode()
+    with _ASKING:  # the answer says nothing of whose it is
+        server = _server(program)
+        socket.send_fds(server, [len(request).to_bytes(4, "big")], files)
+        server.sendall(request)
+        for file in files:
+            os.close(file)
+        return int.from_bytes(_read(server, 4), "big")
 
 
 async def _reader(file: int) -> asyncio.StreamReader:
@@ -77,12 +163,12 @@ async def _reader(file: int) -> asyncio.StreamReader:
 
 
 @cache
-def _server() -> socket.socket:
-    """The way to this process's server; at the end of which the server ends."""
+def _server(program: str) -> socket.socket:
+    """The way to this process's server of a program; at the end of which the server ends."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     with theirs:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.fork_server", str(theirs.fileno())],
+            [sys.executable, "-m", "tests.fork_server", program, str(theirs.fileno())],
             cwd=REPOSITORY,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -164,16 +250,16 @@ def _become(files: Sequence[int], environment: Mapping[str, str]) -> None:
     sys.path[0] = "/"
 
 
-def main(file: int) -> None:
-    for command in _READ_BEFORE:
-        importlib.import_module(f"indexer.commands.{command}")
+def main(program: str, file: int) -> None:
+    for module in _READ_BEFORE[program]:
+        importlib.import_module(module)
     gc.collect()
     gc.freeze()  # else every collection of every child would copy what it has in common with the others
     arguments = serve(socket.socket(fileno=file))
     if arguments is not None:
-        sys.argv = ["indexer", *arguments]
-        runpy.run_module("indexer", run_name="__main__", alter_sys=True)
+        sys.argv = [program, *arguments]
+        runpy.run_module(program, run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(sys.argv[1], int(sys.argv[2]))

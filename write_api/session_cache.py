@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 
 _STEM = "pend:write:session:"
 _ENDED = b"ended"
-_WITHIN_S = 0.25
+_WITHIN_S = 1.0
 _AWAY_FOR_S = 2.0
 
 

@@ -29,7 +29,7 @@ def test_operation_answers_what_it_documents_whatever_it_is_asked(name: str, ser
     path, _ = OPERATIONS[name]
 
     @given(case=SCHEMA[path]["get"].as_strategy())
-    @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
     def answers(case: Any) -> None:
         response = case.call(base_url=serving.url, timeout=30)
         # 501 is what a node without such methods, or a network without traces, leaves to say.

@@ -317,7 +317,7 @@ def test_rounds_by_any_ranges_with_reverts_in_between_are_those_applied_at_once(
 
     once = asyncio.run(prepare())
 
-    @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=False)
+    @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=False)
     @given(splits)
     def by_ranges(steps: list[tuple[int, int | None]]) -> None:
         assert asyncio.run(replay(steps)) == once

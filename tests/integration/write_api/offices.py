@@ -6,7 +6,6 @@ import re
 import secrets
 import signal
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -23,7 +22,8 @@ from eth_account import Account
 from eth_account.messages import encode_defunct
 from eth_account.signers.local import LocalAccount
 
-from postgres import children
+from tests import fork_server
+from tests.fork_server import WRITE_API, Spawned
 from write_api.credentials import refresh_tokens, signing_keys
 from write_api.credentials.access_tokens import AccessTokens
 from write_api.credentials.signing_keys import SigningKeys
@@ -65,7 +65,7 @@ class Writing:
     url: str
     dsn: str
     keys: KeyFolder
-    process: "subprocess.Popen[bytes]"
+    process: Spawned
     log: Path
 
     def said(self) -> str:
@@ -102,17 +102,25 @@ def write_process(
 ) -> Iterator[Writing]:
     """`pend-write serve`, or another command that serves, until it answers."""
     log = folder / f"write-{secrets.token_hex(4)}.log"
-    process = children.spawn(
-        (sys.executable, "-m", "write_api", *(arguments or ("serve",))),
-        log=log,
-        environment=write_environment(dsn, keys, **settings),
+    process = fork_server.spawn(
+        WRITE_API, arguments or ("serve",), write_environment(dsn, keys, **settings), log
     )
     try:
         url = _line(process, log, rf"{announces} on (http://\S+)")
         _answers(process, log, f"{url}/ping")
         yield Writing(url, dsn, keys, process, log)
     finally:
-        children.stop(process, signal.SIGTERM, timeout_s=15)
+        stop(process)
+
+
+def stop(process: Spawned) -> None:
+    """SIGTERM, and SIGKILL for one that does not heed it."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def command(
@@ -120,14 +128,7 @@ def command(
 ) -> "subprocess.CompletedProcess[str]":
     """A command that ends by itself, as the owner of the schema."""
     env = write_environment(dsn, keys, **{"database__role": "", **settings})
-    return subprocess.run(
-        (sys.executable, "-m", "write_api", *arguments),
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return fork_server.run(WRITE_API, arguments, env, 60)
 
 
 @dataclass(slots=True)
@@ -237,7 +238,7 @@ def verified(dsn: str, user: UUID, tier: int = 1) -> None:
         )
 
 
-def _line(process: "subprocess.Popen[bytes]", log: Path, pattern: str) -> str:
+def _line(process: Spawned, log: Path, pattern: str) -> str:
     deadline = time.monotonic() + _WITHIN_S
     while True:
         text = log.read_text(errors="replace")
@@ -248,7 +249,7 @@ def _line(process: "subprocess.Popen[bytes]", log: Path, pattern: str) -> str:
         time.sleep(_POLL_S)
 
 
-def _answers(process: "subprocess.Popen[bytes]", log: Path, url: str) -> None:
+def _answers(process: Spawned, log: Path, url: str) -> None:
     deadline = time.monotonic() + _WITHIN_S
     while True:
         assert process.poll() is None, log.read_text()

@@ -75,6 +75,7 @@ async def test_documents_lie_in_a_bucket_as_they_do_in_a_folder(
     write_dsn: str, key_folder: KeyFolder, tmp_path: Path, sql: Sql
 ) -> None:
     with s3_server() as bucket:
+        bucket.clear()
         settings: dict[str, Any] = {
             "storage__bucket": BUCKET,
             "storage__endpoint": bucket.endpoint,

@@ -3,8 +3,6 @@
 import os
 import secrets
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
@@ -14,8 +12,8 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from postgres import children
 from tests.database import DatabaseServer
+from tests.fork_server import WRITE_API, Spawned, spawn
 from tests.integration.write_api.ledger import (
     Chain,
     Event,
@@ -39,18 +37,15 @@ from write_api.working.worker import Worker
 _WITHIN_S, _POLL_S = 30.0, 0.02
 RUNS = "worker runs"
 
-Process = subprocess.Popen[bytes]
+Process = Spawned
 
 
 def started(dsn: str, keys: KeyFolder, log: Path, role: str = "pend_worker") -> Process:
     """`pend-write work` as an operator starts it."""
-    return children.spawn(
-        (sys.executable, "-m", "write_api", "work"),
-        log=log,
-        environment=write_environment(
-            dsn, keys, database__role=role, worker__settle_every_s=0.05, audit__seal_every_s=0.2
-        ),
+    environment = write_environment(
+        dsn, keys, database__role=role, worker__settle_every_s=0.05, audit__seal_every_s=0.2
     )
+    return spawn(WRITE_API, ("work",), environment, log)
 
 
 def until(holds: Callable[[], bool], *logs: Path) -> None:
@@ -114,7 +109,8 @@ def test_a_second_worker_waits_and_neither_a_kill_nor_an_outage_loses_anything(
 
 def _end(processes: list[Process]) -> None:
     for process in processes:
-        children.stop(process, signal.SIGKILL, timeout_s=10)
+        process.kill()
+        process.wait(10)
 
 
 def _resumed(sql: Sql) -> Chain:

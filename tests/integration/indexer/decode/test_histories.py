@@ -119,7 +119,7 @@ async def live(made: Chain, dsn: str, told: list[tuple[str, object]], known: dic
         await made.derive()
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=9, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(told=steps, rows=st.integers(1, 30))
 async def test_rows_after_any_history_are_those_of_a_recomputation(
     embedded_home: DatabaseServer, told: list[tuple[str, object]], rows: int
@@ -130,7 +130,7 @@ async def test_rows_after_any_history_are_those_of_a_recomputation(
             assert await made.differences(rows) == []
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(told=steps, known=st.sets(names))
 async def test_redecode_gives_the_rows_that_deriving_with_its_abis_gives(
     embedded_home: DatabaseServer, told: list[tuple[str, object]], known: set[str]

@@ -103,7 +103,7 @@ async def _lives(dsn: str, oracle: str, seed: int) -> None:
 
 
 @settings(
-    max_examples=12,
+    max_examples=7,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
