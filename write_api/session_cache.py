@@ -26,6 +26,7 @@ class SessionCache:
     def __init__(self, redis: RedisSettings | None, lives_s: int) -> None:
         self._redis: Redis | None = None if redis is None else open_redis(redis)
         self._lives_s = lives_s
+        self._free = asyncio.Semaphore(redis.connections_max if redis else 1)
         self._again_at = 0.0
         self.up = redis is not None
 
@@ -63,7 +64,8 @@ class SessionCache:
         if self._redis is None or now < self._again_at:
             return None
         try:
-            async with asyncio.timeout(_WITHIN_S):
+            # More at once than there are connections wait: the client would call that an outage.
+            async with asyncio.timeout(_WITHIN_S), self._free:
                 answer: object = await self._redis.execute_command(*command)  # type: ignore[no-untyped-call]
             heed_cancellation()
         except AWAY as error:

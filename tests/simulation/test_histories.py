@@ -13,7 +13,7 @@ from tests.simulation.places import own_place, shared_place
 from tests.simulation.world import has_server
 
 STEPS = 14
-SEEDS = sorted({*((seed, STEPS) for seed in range(8)), *kept_seeds()})
+SEEDS = sorted({*((seed, STEPS) for seed in range(5)), *kept_seeds()})
 
 
 @pytest.mark.parametrize(("seed", "steps"), SEEDS)
@@ -25,7 +25,7 @@ async def test_history_ends_with_the_truth(
         await live_through(seed, steps, database, embedded_home, Lived())
 
 
-@pytest.mark.parametrize("seed", [1001, 1002])
+@pytest.mark.parametrize("seed", [1001])
 async def test_history_ends_with_the_truth_on_timescale(
     seed: int, timescale_database: str, embedded_home: DatabaseServer
 ) -> None:

@@ -24,6 +24,7 @@ _STREAMED = {
     name for name in OPERATIONS if "multipart/form-data" in str(OPERATIONS[name][2].get("requestBody", ""))
 }
 
+ROLES = ("super_admin", "asset_manager", "kyc_verifier", "auditor", "viewer")
 NONSENSE = (
     "0",
     "-1",
@@ -47,7 +48,7 @@ NONSENSE = (
 
 @pytest.fixture(scope="module")
 def callers(writing: Writing) -> dict[str, str | None]:
-    """Tokens of nobody, a user, and the two roles that may do most."""
+    """Tokens of nobody, a user, and an administrator of each role."""
     session = uuid4()
     with psycopg.connect(writing.dsn, autocommit=True) as connection:
         row = connection.execute(
@@ -57,9 +58,7 @@ def callers(writing: Writing) -> dict[str, str | None]:
     assert row is not None
     nobody: Any = None
     user = writing.keys.tokens().issue(row[0], "user", session, 1, datetime.now(UTC))
-    roles = {
-        role: admin(nobody, writing.dsn, writing.keys, role).token for role in ("super_admin", "kyc_verifier")
-    }
+    roles = {role: admin(nobody, writing.dsn, writing.keys, role).token for role in ROLES}
     return {"nobody": None, "user": user, **roles}
 
 
